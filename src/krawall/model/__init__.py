@@ -1,0 +1,1 @@
+"""Nouns and contracts: data and abstract types. No I/O, no asyncio."""

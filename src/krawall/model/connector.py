@@ -1,0 +1,101 @@
+"""The contract of a connector: settings that open a line (per process and target), which hands out channels (per user)."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from krawall.model.base import Document
+from krawall.model.exchange import Prompt, Reply, Usage
+from krawall.model.policy import Timeouts
+from krawall.model.target import Target
+
+
+class Mark(Protocol):
+    """One per user, reused: the engine's clock, the connector's moments. Called as bytes arrive, so it must be cheap."""
+
+    def dialled(self, ns: int) -> None:
+        """A connection was made; `ns` is how long DNS, TCP and TLS took."""
+        ...
+
+    def sent(self) -> None:
+        """The request's last byte was handed to the socket."""
+        ...
+
+    def byte(self, at_ns: int) -> None:
+        """The first response byte arrived, on the monotonic clock."""
+        ...
+
+    def event(self, at_ns: int) -> None:
+        """A protocol event arrived."""
+        ...
+
+    def token(self, text: str, at_ns: int, visible: bool = True) -> None:
+        """A content event arrived; `visible`: a person can read it (not reasoning, not a tool call)."""
+        ...
+
+    def usage(self, usage: Usage) -> None:
+        """Token counts were reported; the last report counts."""
+        ...
+
+
+class Secrets(Protocol):
+    """Opens references such as `${BOT_KEY}`, in the process that sends them."""
+
+    def resolve(self, text: str) -> str:
+        """Return `text` with every reference replaced.
+
+        Raises:
+            krawall.errors.DocumentError: a reference has no value.
+        """
+        ...
+
+
+class Gate(Protocol):
+    """The only way to an address: granted hosts only, addresses pinned for the session."""
+
+    def addresses(self, host: str, port: int) -> Sequence[str]:
+        """Return the pinned addresses.
+
+        Raises:
+            krawall.errors.Refused: the host was not granted.
+        """
+        ...
+
+
+class Channel(Protocol):
+    """What one user talks through: owns a socket, or nothing."""
+
+    async def exchange(self, prompt: Prompt, mark: Mark) -> Reply:
+        """Send `prompt`, wait for the whole reply. Cancelling it closes what is half done.
+
+        Raises:
+            krawall.model.exchange.TargetFault: the target failed; nothing else is raised.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give the socket back."""
+        ...
+
+
+class Line(Protocol):
+    """One per process and target: owns what users share."""
+
+    def channel(self) -> Channel:
+        """Return a new user's channel; it dials when it first needs to."""
+        ...
+
+
+class Connector(Document):
+    """Settings of a connector. The file name is the kind."""
+
+    kind: str
+
+    @abstractmethod
+    def open(
+        self, target: Target, secrets: Secrets, gate: Gate, session: str, timeouts: Timeouts
+    ) -> AbstractAsyncContextManager[Line]:
+        """Open the line. `session` goes into the identification header."""

@@ -1,0 +1,73 @@
+"""A plan: the frozen union of scenario, target, load, policies, budget, thresholds and seed. Hashed; secrets are references."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import msgspec
+from pydantic import Field
+
+from krawall.model.base import Document, Record
+from krawall.model.load import Closed, Open
+from krawall.model.scenario import Scenario
+from krawall.model.target import Target
+
+
+class Granted(Document):
+    """What the guard rails granted: the tier, the host and the addresses pinned for the session."""
+
+    tier: str
+    host: str
+    addresses: list[str]
+    requests_per_s: float | None = None
+    concurrent: int | None = None
+
+
+class Plan(Document):
+    """Everything that a session needs. Two equal plans send the same texts, whatever the number of shards or machines.
+
+    `scenario.target` and `scenario.load` are None inside a plan: `target` and `load` hold them, resolved.
+    """
+
+    krawall: str = Field(description="version of Krawall that made it")
+    scenario: Scenario
+    target: Target
+    load: Closed | Open
+    granted: Granted
+    rows: list[dict[str, Any]] = Field([], description="the data rows, read when the plan was made")
+    base: str = Field("", description="where the scenario came from")
+    plugins: dict[str, str] = {}
+
+    @property
+    def seed(self) -> int:
+        """The seed of everything that is drawn."""
+        return self.scenario.seed
+
+    def to_json(self) -> bytes:
+        """Return the canonical JSON: sorted keys, no spaces."""
+        return msgspec.json.encode(self.model_dump(mode="json"), order="sorted")
+
+    def digest(self) -> str:
+        """Return the plan hash: 16 hex digits of SHA-256 over what decides the texts, the load and the verdict.
+
+        Pinned addresses are left out: the same test against the same host has the same hash wherever the host lives.
+        """
+        data = self.model_dump(mode="json")
+        data["granted"].pop("addresses")
+        return hashlib.sha256(msgspec.json.encode(data, order="sorted")).hexdigest()[:16]
+
+
+class ShardSpec(Record, frozen=True):
+    """The `index`-th of `count` slices of a session, and what its process needs to know besides the plan.
+
+    `directory` is where its log segments go; `attempt` fences a replaced shard from a late one.
+    """
+
+    session: str
+    index: int
+    count: int
+    attempt: int
+    directory: str
+    bodies: bool = True
+    skip_done: list[int] = []
