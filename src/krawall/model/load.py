@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from krawall.model.base import Document, Duration, Rate, Size
 from krawall.model.spread import Spread, SpreadValue
@@ -117,4 +117,11 @@ class Open(_Timed):
         return sum(stage.over for stage in self.rate) if isinstance(self.rate, list) else self.duration
 
 
-Load = Closed | Open
+def _model_of(value: object) -> str:
+    if isinstance(value, dict):
+        return str(value.get("model") or ("open" if "rate" in value else "closed"))
+    return "open" if isinstance(value, Open) else "closed"
+
+
+Load = Annotated[Annotated[Closed, Tag("closed")] | Annotated[Open, Tag("open")], Discriminator(_model_of)]
+"""`users` makes it closed, `rate` makes it open."""

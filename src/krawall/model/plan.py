@@ -9,7 +9,7 @@ import msgspec
 from pydantic import Field
 
 from krawall.model.base import Document, Record
-from krawall.model.load import Closed, Open
+from krawall.model.load import Load
 from krawall.model.scenario import Scenario
 from krawall.model.target import Target
 
@@ -33,7 +33,7 @@ class Plan(Document):
     krawall: str = Field(description="version of Krawall that made it")
     scenario: Scenario
     target: Target
-    load: Closed | Open
+    load: Load
     granted: Granted
     rows: list[dict[str, Any]] = Field([], description="the data rows, read when the plan was made")
     base: str = Field("", description="where the scenario came from")

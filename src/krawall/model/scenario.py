@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, field_validator, model_validator
+from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema, field_validator, model_validator
 
 from krawall.model.base import Document, Record
 from krawall.model.budget import Budget
-from krawall.model.load import Closed, Open
+from krawall.model.load import Load
 from krawall.model.policy import Injection, OnError, Timeouts
-from krawall.model.step import Step
 from krawall.model.target import Target
 from krawall.model.threshold import Threshold
+
+if TYPE_CHECKING:
+    from krawall.model.step import Step as AnyStep
+    # At run time AnyStep is the union of all step plugins; `plugins.assemble` puts it in place.
 
 
 class Category(StrEnum):
@@ -61,7 +64,7 @@ def parse_window(value: object) -> WindowValue:
 
 Window = Annotated[
     WindowValue,
-    BeforeValidator(parse_window),
+    PlainValidator(parse_window),
     PlainSerializer(str, return_type=str),
     WithJsonSchema({"type": "string", "description": "all, 'last 6 turns' or '2000 tokens'"}),
 ]
@@ -142,7 +145,7 @@ class Scenario(Document):
     on_error: OnError = OnError()
     timeouts: Timeouts = Timeouts()
     inject: list[Injection] = Field([], description="seeded faults of our own; marked, never counted as the target's")
-    load: Closed | Open | None = None
+    load: Load | None = None
     budget: Budget = Budget()
     thresholds: list[Threshold] = []
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
@@ -156,7 +159,3 @@ class Scenario(Document):
             if name in RESERVED:
                 raise ValueError(f"{name!r} already has a meaning in texts; choose another name")
         return value
-
-
-AnyStep = Step
-"""The closed union of all steps; `plugins.assemble` puts it in place and rebuilds `Scenario`."""

@@ -7,7 +7,7 @@ import re
 from random import Random
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
 from krawall.model.base import Record, format_duration, parse_duration
 
@@ -89,13 +89,9 @@ def _call(name: str, first: str, second: str | None, text: str) -> SpreadValue:
     return SpreadValue("lognormal", parse_duration(first), round(sigma * 1e9))
 
 
-def _schema_free(value: object) -> object:
-    return parse_spread(value)
-
-
 Spread = Annotated[
     SpreadValue,
-    BeforeValidator(_schema_free),
+    PlainValidator(parse_spread),
     PlainSerializer(str, return_type=str),
     WithJsonSchema(
         {

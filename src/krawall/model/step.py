@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import Any, ClassVar, NoReturn, Protocol
 
+from pydantic import SerializerFunctionWrapHandler, model_serializer
+
 from krawall.model.base import Document
 from krawall.model.check import Expectation
 from krawall.model.exchange import Reply
@@ -76,6 +78,14 @@ class Step(Document):
     shorthand: ClassVar[str] = ""
     words: ClassVar[Mapping[str, str]] = {}
     kind: str
+
+    @model_serializer(mode="wrap")
+    def _in_short(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Write the short form: `{message: hello}`, not `{kind: message, text: hello}`."""
+        data = handler(self)
+        data.pop("kind", None)
+        field = type(self).model_fields.get(self.shorthand)
+        return {self.kind: data.pop((field.alias if field else None) or self.shorthand, None), **data}
 
     @abstractmethod
     async def run(self, conversation: Conversation, path: str) -> None:

@@ -111,12 +111,12 @@ class Sizes(Document):
 
 
 class Target(Document):
-    """A chatbot. Most fields come from a preset; see `plugins/presets`."""
+    """A chatbot. What is left out comes from the preset; `plugins.preset.resolve` lays one over the other."""
 
     preset: str | None = None
-    connector: str = Field("http", description="kind of the connector: http, sse, echo")
+    connector: str | None = Field(None, description="kind of the connector: http, sse, echo; the preset knows")
     options: dict[str, Any] = Field({}, description="settings of the connector")
-    url: str
+    url: str = ""
     method: Literal["POST", "GET", "PUT"] = "POST"
     headers: dict[str, str] = {}
     auth: Auth | None = None

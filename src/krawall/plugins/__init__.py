@@ -1,0 +1,1 @@
+"""What can be added: steps, connectors, presets, templates. One file per kind; the file name is the kind."""

@@ -1,0 +1,1 @@
+"""Built-in steps: one file per kind."""

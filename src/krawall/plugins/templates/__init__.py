@@ -1,0 +1,1 @@
+"""Built-in templates: one file per kind."""
