@@ -1,0 +1,56 @@
+"""The allowances of all shards, as the conductor keeps them while reports and orders are under way at different times.
+
+`spend.divide` alone is safe only if all shards obeyed at once. Here an allowance that a shard was told counts as spent until
+that shard's own report shows that it obeys a smaller one; only what is then free is given to others.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from msgspec.structs import astuple
+
+from krawall.load.spend import add, divide, minus
+from krawall.model.budget import Spend
+
+
+class Allowances:
+    """One per session, owned by the conductor.
+
+    Invariant: over all shards, what each may have spent before its next report adds up to at most `total`.
+    """
+
+    def __init__(self, total: Spend, count: int) -> None:
+        self._left = total
+        self._held = [Spend()] * count
+        self._told = [Spend()] * count
+        self._may = [Spend()] * count
+
+    def answer(self, index: int, held: Spend) -> Spend:
+        """Return the next allowance of shard `index`, which reports that it holds `held`.
+
+        Reports and answers of a shard must take turns: when it reports, it obeys the last answer. A shard that has had no
+        answer yet must have an allowance of nothing.
+        """
+        self._held[index] = held
+        sure = _larger(self._told[index], held)
+        self._may[index] = sure
+        free = minus(self._left, reduce(add, self._may))
+        wish = minus(divide(self._left, self._held)[index], sure)
+        told = add(sure, _smaller(wish, _larger(free, Spend())))
+        self._told[index] = told
+        self._may[index] = _larger(sure, told)
+        return told
+
+    def lost(self, index: int) -> None:
+        """Count all that shard `index` may have spent as spent: it died. Its replacement begins with nothing held."""
+        self._left = _larger(minus(self._left, self._may[index]), Spend())
+        self._held[index] = self._told[index] = self._may[index] = Spend()
+
+
+def _larger(a: Spend, b: Spend) -> Spend:
+    return Spend(*map(max, astuple(a), astuple(b)))
+
+
+def _smaller(a: Spend, b: Spend) -> Spend:
+    return Spend(*map(min, astuple(a), astuple(b)))
