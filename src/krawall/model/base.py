@@ -18,11 +18,12 @@ class Document(BaseModel):
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
+        allow_inf_nan=False,
         defer_build=True,
         validate_by_name=True,
         validate_by_alias=True,
         serialize_by_alias=True,
-        ser_json_inf_nan="strings",
+        
     )
 
 
@@ -147,7 +148,7 @@ def parse_rate(value: object) -> float:
     Raises:
         ValueError: it is not a rate.
     """
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e9:
         return float(value)
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(?:/\s*(s|sec|second|m|min|minute|h|hour))?", str(value).strip())
     if not found or isinstance(value, bool):

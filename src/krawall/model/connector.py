@@ -8,13 +8,17 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from krawall.model.base import Document
-from krawall.model.exchange import Prompt, Reply, Usage
+from krawall.model.exchange import Prompt, Reply
 from krawall.model.policy import Timeouts
 from krawall.model.target import Target
 
 
 class Mark(Protocol):
     """One per user, reused: the engine's clock, the connector's moments. Called as bytes arrive, so it must be cheap."""
+
+    def now(self) -> int:
+        """Return the engine's clock, ns."""
+        ...
 
     def dialled(self, ns: int) -> None:
         """A connection was made; `ns` is how long DNS, TCP and TLS took."""
@@ -36,8 +40,8 @@ class Mark(Protocol):
         """A content event arrived; `visible`: a person can read it (not reasoning, not a tool call)."""
         ...
 
-    def usage(self, usage: Usage) -> None:
-        """Token counts were reported; the last report counts."""
+    def tokens(self) -> int:
+        """Return how many content events have arrived in this exchange."""
         ...
 
 
@@ -76,6 +80,10 @@ class Channel(Protocol):
         """
         ...
 
+    def slow(self, by_ns: int) -> None:
+        """Read so much later after each piece that arrives (a slow reader); 0: as fast as possible."""
+        ...
+
     async def close(self) -> None:
         """Give the socket back."""
         ...
@@ -86,6 +94,14 @@ class Line(Protocol):
 
     def channel(self) -> Channel:
         """Return a new user's channel; it dials when it first needs to."""
+        ...
+
+    async def probe(self) -> None:
+        """Connect once and hang up, so that an unreachable target is known before the session begins.
+
+        Raises:
+            krawall.model.exchange.TargetFault: there is no way to the target.
+        """
         ...
 
 

@@ -151,7 +151,17 @@ class Dropped(Record, frozen=True, omit_defaults=True, tag_field="k", tag="d"):
     planned_ns: int
 
 
-Line = Exchange | Told | Dropped
+class Checked(Record, frozen=True, omit_defaults=True, tag_field="k", tag="e"):
+    """What an `expect` step found in the reply of turn `turn`."""
+
+    conversation: int
+    turn: int
+    phase: str
+    step: str
+    checks: list[Check]
+
+
+Line = Exchange | Told | Dropped | Checked
 """One line of a session's log."""
 
 

@@ -36,6 +36,8 @@ class RateStage(Document):
 
 
 class _Timed(Document):
+    """What both models share."""
+
     duration: Duration | None = Field(
         None, description="how long new conversations start; the stages say it themselves when there are any"
     )
@@ -45,6 +47,11 @@ class _Timed(Document):
     cool_down: Duration = Field(
         0, alias="cool-down", description="the last part of the timeline, left out of the thresholds"
     )
+
+
+def _measures(load: Closed | Open) -> None:
+    if load.length_ns is not None and load.warm_up + load.cool_down >= load.length_ns:
+        raise ValueError("warm-up and cool-down leave nothing of the timeline to measure")
 
 
 class Closed(_Timed):
@@ -66,6 +73,7 @@ class Closed(_Timed):
                 raise ValueError("the stages already say how long; leave out `duration`")
         elif self.duration is None and self.conversations is None:
             raise ValueError("say when it ends: `conversations: 100`, `duration: 2m`, or stages of users")
+        _measures(self)
         return self
 
     @property
@@ -104,6 +112,7 @@ class Open(_Timed):
                 raise ValueError("the stages already say how long; leave out `duration`")
         elif self.duration is None and self.conversations is None:
             raise ValueError("say when it ends: `conversations: 100`, `duration: 2m`, or stages of a rate")
+        _measures(self)
         return self
 
     @property

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from krawall.model.base import NS_PER_S, Document, Duration
 from krawall.model.exchange import FaultKind
@@ -14,7 +14,8 @@ Action = Literal["retry", "skip", "end", "abort"]
 
 
 class Timeouts(Document):
-    """How long to wait, at most. A timeout is a fault of kind `timeout`; `conversation` and `session` end what they bound."""
+    """How long to wait, at most. Running out is a fault of kind `timeout` (of `connect`: `connect`); `conversation` and
+    `session` end what they bound."""
 
     connect: Duration = 5 * NS_PER_S
     first_token: Duration = Field(30 * NS_PER_S, alias="first token")
@@ -44,6 +45,12 @@ class Breaker(Document):
     faults: Annotated[int, Field(ge=1)] = 50
     window: Annotated[int, Field(ge=1)] = 100
     rest: Duration = 5 * NS_PER_S
+
+    @model_validator(mode="after")
+    def _opens(self) -> Self:
+        if self.faults > self.window:
+            raise ValueError("`faults` is more than `window`: it would never open")
+        return self
 
 
 class OnError(Document):

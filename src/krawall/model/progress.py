@@ -12,13 +12,14 @@ from krawall.model.budget import Spend
 class Health(Record, frozen=True):
     """How the generator itself is doing. Lags are sparse histograms (see metrics.histogram), microseconds.
 
-    `cpu` is this process's CPU share of one core over its playing time, 0..1 and above with threads.
+    `cpu_s`: CPU time used; `waited_s`: time it was ready to run while its core did something else; of `wall_s` seconds.
     """
 
     loop_lag: list[list[int]] = []
     send_lag: list[list[int]] = []
     cpu_s: float = 0.0
     wall_s: float = 0.0
+    waited_s: float = 0.0
     users: int = 0
     in_flight: int = 0
     bodies_dropped: int = 0
@@ -46,6 +47,7 @@ class Orders(Record, frozen=True):
     go_at_ns: int = 0
     stop: Literal["no", "drain", "now"] = "no"
     allowance: Spend | None = None
+    reason: str = ""
 
 
 Report = Callable[[Progress], Awaitable[Orders]]

@@ -143,7 +143,9 @@ def _paths(loc: Sequence[str | int], data: object) -> tuple[list[str | int], str
     here: Any = data
     for index, part in enumerate(loc):
         tag = isinstance(part, str) and (part in step_classes() or "[" in part or part in _UNION_PARTS)
-        if (isinstance(here, Mapping) and part in here) or (isinstance(here, list) and isinstance(part, int) and part < len(here)):
+        if (isinstance(here, Mapping) and part in here) or (
+            isinstance(here, list) and isinstance(part, int) and part < len(here)
+        ):
             here = here[part]
             raw.append(part)
             shown.append(str(part))

@@ -44,7 +44,7 @@ def resolve(target: Target | None) -> Target:
         resolved = Target.model_validate(whole)
     except ValidationError as error:
         raise DocumentError("target", places(error, whole, None)) from None
-    if not resolved.url:
+    if not resolved.url and resolved.connector != "echo":
         raise DocumentError("target", [Place("target.url", "is missing; write it in the file or give --url")])
     return resolved
 

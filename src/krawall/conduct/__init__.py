@@ -1,0 +1,1 @@
+"""One session from above, transport-free: merge progress, judge, give orders, report."""

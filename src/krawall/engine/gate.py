@@ -1,0 +1,42 @@
+"""What the engine may reach and open: the granted host's pinned addresses, and secrets from this process's environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from krawall.errors import DocumentError, Place, Refused
+from krawall.model.plan import Granted
+from krawall.model.target import REFERENCE
+
+
+class Pinned:
+    """Implements `model.connector.Gate` for one session."""
+
+    def __init__(self, granted: Granted) -> None:
+        self._granted = granted
+
+    def addresses(self, host: str, port: int) -> Sequence[str]:
+        """Return the pinned addresses of the granted host; any other host is refused."""
+        if host != self._granted.host:
+            raise Refused(f"{host} was not granted for this session, only {self._granted.host}")
+        return self._granted.addresses
+
+
+class Environment:
+    """Implements `model.connector.Secrets`: `${NAME}` is the environment variable NAME."""
+
+    def resolve(self, text: str) -> str:
+        """Return `text` with its references replaced."""
+
+        def value(name: str) -> str:
+            found = os.environ.get(name)
+            if not found:
+                raise DocumentError(
+                    "target",
+                    [Place("target", f"${{{name}}} is not set in the environment")],
+                    hint=f"export {name}=... before the run",
+                )
+            return found
+
+        return REFERENCE.sub(lambda match: value(match[1]), text)

@@ -1,0 +1,160 @@
+"""One user's way to ask over HTTP/1.1: keeps a connection, sends a request, turns statuses into faults. Connectors read the body."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Sequence
+from email.utils import parsedate_to_datetime
+from urllib.parse import quote
+
+from krawall.clock import wall_ns
+from krawall.guard.hosts import Site, parse_url
+from krawall.guard.tiers import redirect_allowed
+from krawall.model.base import NS_PER_S
+from krawall.model.connector import Gate, Mark, Secrets
+from krawall.model.exchange import FaultKind, Prompt, TargetFault
+from krawall.model.policy import Timeouts
+from krawall.model.target import Target
+from krawall.net.dial import dial, tls_context
+from krawall.net.http1 import Closed, Connection, Receiver
+from krawall.wire import auth
+from krawall.wire.redact import Redactor
+
+VERSION_AGENT = "krawall"
+
+
+class Route:
+    """What all users of a target share: where it is, how it is asked. One per process and target."""
+
+    def __init__(
+        self, target: Target, secrets: Secrets, gate: Gate, session: str, timeouts: Timeouts, version: str
+    ) -> None:
+        self.target = target
+        self.site: Site = parse_url(secrets.resolve(target.url))
+        self.addresses: Sequence[str] = gate.addresses(self.site.host, self.site.port)
+        self.context: ssl.SSLContext | None = tls_context(self.site, target.ca_file)
+        self.connect_ns = timeouts.connect
+        headers = auth.headers(target, secrets.resolve)
+        self.redact = Redactor(secret_values(target, secrets))
+        self.head = self._head(headers, auth.query(target, secrets.resolve), session, version, self.site.path)
+
+    def _head(
+        self, headers: dict[str, str], query: list[tuple[str, str]], session: str, version: str, path: str
+    ) -> bytes:
+        if query:
+            joined = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query)
+            path += ("&" if "?" in path else "?") + joined
+        fixed = {
+            "host": self.site.authority,
+            "user-agent": f"{VERSION_AGENT}/{version}",
+            "x-krawall-session": session,
+            "accept": "text/event-stream, application/json" if self.target.stream else "application/json, text/plain",
+            "content-type": "application/json",
+        }
+        whole = {**fixed, **headers, **{name: fixed[name] for name in ("host", "user-agent", "x-krawall-session")}}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in whole.items())
+        return f"{self.target.method} {path} HTTP/1.1\r\n{lines}content-length: ".encode("latin-1")
+
+    async def connect(self) -> tuple[Connection, int]:
+        """Return a new connection and how long it took, ns."""
+        sizes = self.target.sizes
+        return await dial(self.site, self.addresses, self.context, self.connect_ns, sizes.header, sizes.body)
+
+
+def secret_values(target: Target, secrets: Secrets) -> list[str]:
+    """Return the values of every reference of a target, for scrubbing."""
+    return [secrets.resolve(f"${{{name}}}") for name in auth.secrets_of(target)]
+
+
+class Caller:
+    """One user's connection. `call` sends one request; the receiver reads the reply."""
+
+    __slots__ = ("_connection", "_encode", "_route", "slow_ns")
+
+    def __init__(self, route: Route, encode: Callable[[Prompt], bytes]) -> None:
+        self._route = route
+        self._encode = encode
+        self._connection: Connection | None = None
+        self.slow_ns = 0
+
+    async def call(self, prompt: Prompt, mark: Mark, receiver: Receiver) -> Connection:
+        """Send `prompt`, return once the reply is complete.
+
+        A kept connection that the server has closed meanwhile is replaced once: no byte of a reply came, so nothing is
+        counted twice (RFC 9112 section 9.3.1 leaves this to clients; Go and browsers do the same).
+
+        Raises:
+            TargetFault: the target failed below the level of statuses.
+        """
+        body = self._encode(prompt)
+        extra = "".join(f"{name}: {value}\r\n" for name, value in prompt.extra.items()) if prompt.extra else ""
+        payload = b"%b%d\r\n%b\r\n%b" % (self._route.head, len(body), extra.encode("latin-1"), body)
+        for last in (False, True):
+            connection = self._connection
+            if connection is None or not connection.open:
+                self._connection = connection = await self._dial(mark)
+            connection.slow_s = self.slow_ns / NS_PER_S
+            mark.sent()
+            try:
+                await connection.request(payload, receiver)
+            except Closed as closed:
+                self._connection = None
+                if last or not closed.stale:
+                    raise TargetFault(
+                        FaultKind.truncated if connection.byte_ns else FaultKind.connect, str(closed)
+                    ) from None
+            else:
+                mark.byte(connection.byte_ns)
+                return connection
+        raise AssertionError("unreachable")
+
+    async def _dial(self, mark: Mark) -> Connection:
+        connection, took = await self._route.connect()
+        mark.dialled(took)
+        return connection
+
+    async def close(self) -> None:
+        """Hang up."""
+        if self._connection:
+            self._connection.abort()
+            self._connection = None
+
+
+def status_fault(route: Route, status: int, headers: dict[bytes, bytes], detail: str) -> TargetFault:
+    """Return the fault that a status other than 2xx is. `detail` is the server's own words; secrets are scrubbed."""
+    words = route.redact(" ".join(detail.split())[:300])
+    said = f": {words}" if words else ""
+    if status == 429:
+        return TargetFault(FaultKind.rate_limited, f"429{said}", status=status, retry_after_ns=retry_after(headers))
+    if status >= 500:
+        return TargetFault(FaultKind.server, f"{status}{said}", status=status, retry_after_ns=retry_after(headers))
+    if status >= 400:
+        return TargetFault(FaultKind.rejected, f"{status}{said}", status=status)
+    if 300 <= status < 400:
+        location = headers.get(b"location", b"").decode("latin-1")
+        where = (
+            "the same host: put that address into the target"
+            if redirect_allowed(route.site, location)
+            else "elsewhere: not followed"
+        )
+        return TargetFault(
+            FaultKind.protocol,
+            f"{status}: a redirect to {route.redact(location)[:200] or 'nowhere'} ({where})",
+            status=status,
+        )
+    return TargetFault(FaultKind.protocol, f"unexpected status {status}{said}", status=status)
+
+
+def retry_after(headers: dict[bytes, bytes]) -> int | None:
+    """Return how long a Retry-After (RFC 9110 section 10.2.3) or retry-after-ms asks to wait, ns."""
+    try:
+        if millis := headers.get(b"retry-after-ms"):
+            return max(0, round(float(millis) * 1_000_000))
+        value = headers.get(b"retry-after", b"").decode("latin-1").strip()
+        if not value:
+            return None
+        if value.replace(".", "", 1).isdigit():
+            return round(float(value) * NS_PER_S)
+        return max(0, round(parsedate_to_datetime(value).timestamp() * NS_PER_S) - wall_ns())
+    except (ValueError, OverflowError):
+        return None

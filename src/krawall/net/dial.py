@@ -1,0 +1,69 @@
+"""Ways to a host: pinned addresses, TLS with verification, connect time."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+
+from krawall.clock import monotonic_ns
+from krawall.guard.hosts import Site
+from krawall.model.base import NS_PER_S, format_duration
+from krawall.model.exchange import FaultKind, TargetFault
+from krawall.net.http1 import Connection
+
+
+def tls_context(site: Site, ca_file: str | None) -> ssl.SSLContext | None:
+    """Return a verifying context for https, None for http. There is no switch to turn verification off."""
+    if site.scheme != "https":
+        return None
+    context = ssl.create_default_context()
+    if ca_file:
+        context.load_verify_locations(ca_file)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+async def dial(
+    site: Site, addresses: Sequence[str], context: ssl.SSLContext | None, timeout_ns: int, max_head: int, max_body: int
+) -> tuple[Connection, int]:
+    """Return a new connection to the first address that answers, and how long it took, ns (TCP + TLS; names are resolved before).
+
+    Raises:
+        TargetFault: kind `connect` or `tls`.
+    """
+    loop = asyncio.get_running_loop()
+    began = monotonic_ns()
+    trouble = TargetFault(FaultKind.connect, f"{site.host} has no address")
+    try:
+        async with asyncio.timeout(timeout_ns / NS_PER_S):
+            for address in addresses:
+                try:
+                    _, connection = await loop.create_connection(
+                        lambda: Connection(loop, max_head, max_body),
+                        address,
+                        site.port,
+                        ssl=context,
+                        server_hostname=site.host if context else None,
+                    )
+                except ssl.SSLError as error:
+                    raise TargetFault(FaultKind.tls, _tls_reason(error)) from None
+                except OSError as error:
+                    trouble = TargetFault(FaultKind.connect, f"{site.host}:{site.port}: {_reason(error)}")
+                else:
+                    return connection, monotonic_ns() - began
+    except TimeoutError:
+        trouble = TargetFault(
+            FaultKind.connect, f"{site.host}:{site.port}: no connection within {format_duration(timeout_ns)}"
+        )
+    raise trouble
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error) or type(error).__name__
+
+
+def _tls_reason(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the certificate is not accepted: {error.verify_message}"
+    return f"TLS failed: {error.reason or error}"

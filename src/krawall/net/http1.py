@@ -1,0 +1,262 @@
+"""An HTTP/1.1 client connection: asyncio.Protocol + httptools (llhttp). One request at a time; every moment is stamped as bytes arrive.
+
+States of a connection (RFC 9112), and what an unexpected close means in each:
+
+    idle        nothing asked; bytes that arrive now, or a close, make the connection unusable
+    waiting     request written, no byte of a reply yet    -> Closed(stale) when the connection was used before, else Closed
+    head, body  a reply is arriving                         -> truncated, unless its end is the end of the connection
+    done        reply complete                              -> idle, or closed when keep-alive is over
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from typing import Protocol, cast
+
+import httptools
+
+from krawall.clock import monotonic_ns
+from krawall.model.exchange import FaultKind, TargetFault
+
+KEPT = frozenset(
+    {
+        b"content-type",
+        b"content-encoding",
+        b"content-length",
+        b"transfer-encoding",
+        b"retry-after",
+        b"retry-after-ms",
+        b"location",
+    }
+)
+
+
+class Receiver(Protocol):
+    """Who reads a reply. Called from inside the event loop's read callback: must not block or raise anything but TargetFault."""
+
+    def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:
+        """The head arrived; `headers` holds those of KEPT, names in lower case."""
+        ...
+
+    def on_body(self, data: bytes, at_ns: int) -> bool:
+        """Decoded body bytes arrived at `at_ns`. Return True when the reply is over before the message is."""
+        ...
+
+
+class Closed(Exception):
+    """The connection was closed without a byte of a reply. `stale`: it had served an earlier request."""
+
+    def __init__(self, stale: bool, detail: str) -> None:
+        super().__init__(detail)
+        self.stale = stale
+
+
+class Connection(asyncio.Protocol):
+    """One keep-alive connection of one user."""
+
+    __slots__ = (
+        "_at", "_body_size", "_fault", "_future", "_grace", "_head_size", "_headers", "_headers_done", "_inflate", "_loop",
+        "_max_body", "_max_head", "_parser", "_receiver", "_started", "_transport", "_until_eof",
+        "byte_ns", "open", "served", "slow_s", "status",
+    )  # fmt: skip
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, max_head: int, max_body: int) -> None:
+        self._loop = loop
+        self._max_head = max_head
+        self._max_body = max_body
+        self._transport: asyncio.Transport | None = None
+        self._future: asyncio.Future[None] | None = None
+        self._grace: asyncio.TimerHandle | None = None
+        self._receiver: Receiver | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self.open = False
+        self.served = 0
+        self.slow_s = 0.0
+        self._reset()
+
+    def _reset(self) -> None:
+        self.status = 0
+        self.byte_ns = 0
+        self._headers: dict[bytes, bytes] = {}
+        self._headers_done = self._started = self._until_eof = False
+        self._head_size = self._body_size = 0
+        self._inflate: zlib._Decompress | None = None
+        self._fault: TargetFault | None = None
+
+    async def request(self, payload: bytes, receiver: Receiver) -> None:
+        """Write `payload` (head and body), return when the reply is complete.
+
+        Raises:
+            Closed: the connection went away before the first byte of a reply.
+            TargetFault: the reply breaks the protocol or a bound, or ends before its end.
+        """
+        if self._transport is None or not self.open:
+            raise Closed(self.served > 0, "the connection is closed")
+        self._reset()
+        self._receiver = receiver
+        self._future = future = self._loop.create_future()
+        self._transport.write(payload)
+        try:
+            await future
+        except asyncio.CancelledError:
+            self.abort()
+            raise
+        finally:
+            self._future = self._receiver = None
+
+    def _read_later(self) -> None:
+        """Be a slow reader: leave the next bytes in the socket for a while."""
+        if self._transport and self.open:
+            self._transport.pause_reading()
+            self._loop.call_later(self.slow_s, self._read_on)
+
+    def _read_on(self) -> None:
+        if self._transport and self.open:
+            self._transport.resume_reading()
+
+    def abort(self) -> None:
+        """Close at once; what is under way is lost."""
+        self.open = False
+        if self._transport:
+            self._transport.abort()
+
+    # asyncio.Protocol ---------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self.open = True
+
+    def data_received(self, data: bytes) -> None:
+        at_ns = monotonic_ns()
+        if self._future is None or self._future.done():
+            self.abort()  # bytes that nobody asked for
+            return
+        if not self.byte_ns:
+            self.byte_ns = at_ns
+        if not self._headers_done:
+            self._head_size += len(data)
+        try:
+            self._at = at_ns
+            self._parser.feed_data(data)
+        except TargetFault as fault:
+            self._fail(fault)
+        except httptools.HttpParserUpgrade:
+            self._fail(
+                TargetFault(FaultKind.protocol, "the server switched protocols without being asked", status=self.status)
+            )
+        except httptools.HttpParserError as error:
+            inner = error.__context__
+            what = (
+                inner
+                if isinstance(inner, TargetFault)
+                else TargetFault(FaultKind.protocol, f"not an HTTP/1.1 reply: {error}")
+            )
+            self._fail(what)
+        if self.slow_s:
+            self._read_later()
+        if not self._headers_done and self._head_size > self._max_head and self._future and not self._future.done():
+            self._fail(TargetFault(FaultKind.protocol, f"the reply's head is larger than {self._max_head:,} bytes"))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.open = False
+        future = self._future
+        if future is None or future.done():
+            return
+        if self._until_eof and error is None:
+            self._finish()
+        elif self._started:
+            detail = "the connection was cut in mid-reply" if error else "the connection was closed in mid-reply"
+            self._fail(TargetFault(FaultKind.truncated, detail, status=self.status or None))
+        else:
+            future.set_exception(
+                Closed(self.served > 0, str(error) if error else "the server closed the connection without an answer")
+            )
+
+    # httptools callbacks --------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        if self._future is None or self._future.done():
+            self.open = False
+        self._started = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
+        if name in KEPT:
+            self._headers[name] = value
+
+    def on_headers_complete(self) -> None:
+        self.status = status = self._parser.get_status_code()
+        if status < 200:
+            return
+        self._headers_done = True
+        headers = self._headers
+        if (encoding := headers.get(b"content-encoding")) and encoding != b"identity":
+            self._inflate = _inflater(encoding)
+        self._until_eof = (
+            b"content-length" not in headers and headers.get(b"transfer-encoding", b"").lower() != b"chunked"
+        )
+        if self._receiver:
+            self._receiver.on_head(status, headers)
+
+    def on_body(self, data: bytes) -> None:
+        if self._inflate:
+            data = self._decompress(data)
+        self._body_size += len(data)
+        if self._body_size > self._max_body:
+            raise TargetFault(
+                FaultKind.protocol, f"the reply is larger than {self._max_body:,} bytes", status=self.status
+            )
+        if self._receiver and self._receiver.on_body(data, self._at) and self._grace is None:
+            # The reply is over; the server has a second to end the message, so that the connection can be used again.
+            self._grace = self._loop.call_later(1.0, self._give_up_on_tail)
+
+    def on_message_complete(self) -> None:
+        if self.status < 200:  # 100 Continue, 103 Early Hints: the answer is still to come
+            self._headers = {}
+            return
+        self._finish()
+        if not self._parser.should_keep_alive():
+            self.open = False
+            if self._transport:
+                self._transport.close()
+
+    # ------------------------------------------------------------------------------------------------
+
+    def _decompress(self, data: bytes) -> bytes:
+        inflate = cast("zlib._Decompress", self._inflate)
+        try:
+            out = inflate.decompress(data, self._max_body - self._body_size + 1)
+        except zlib.error as error:
+            raise TargetFault(
+                FaultKind.protocol, f"the reply's compression is broken: {error}", status=self.status
+            ) from None
+        return out
+
+    def _give_up_on_tail(self) -> None:
+        self._grace = None
+        if self._future and not self._future.done():
+            self._finish()
+            self.abort()
+
+    def _finish(self) -> None:
+        self.served += 1
+        if self._grace:
+            self._grace.cancel()
+            self._grace = None
+        if self._future and not self._future.done():
+            self._future.set_result(None)
+
+    def _fail(self, fault: TargetFault) -> None:
+        if self._grace:
+            self._grace.cancel()
+            self._grace = None
+        if self._future and not self._future.done():
+            self._future.set_exception(fault)
+        self.abort()
+
+
+def _inflater(encoding: bytes) -> zlib._Decompress:
+    if encoding.lower() in (b"gzip", b"x-gzip", b"deflate"):
+        return zlib.decompressobj(wbits=47)  # gzip or zlib, told by its first bytes
+    raise TargetFault(FaultKind.protocol, f"content-encoding {encoding.decode('latin-1')!r} is not understood")

@@ -1,0 +1,196 @@
+"""The connector `sse`: one request out, a stream of server-sent events (or lines of JSON) back; every event is stamped as it arrives."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Literal
+
+from krawall import __version__
+from krawall.model.connector import Channel, Connector, Gate, Line, Mark, Secrets
+from krawall.model.exchange import FaultKind, Prompt, Reply, TargetFault, Usage
+from krawall.model.policy import Timeouts
+from krawall.model.target import Target
+from krawall.net.caller import Caller, Route, status_fault
+from krawall.wire.reply import NotMapped, Reader, compile_reply, merge_usage
+from krawall.wire.request import compile_request
+from krawall.wire.sse import EventParser
+
+
+class Sse(Connector):
+    """Ask with one request, read a stream of events."""
+
+    kind: Literal["sse"] = "sse"
+
+    def open(
+        self, target: Target, secrets: Secrets, gate: Gate, session: str, timeouts: Timeouts
+    ) -> AbstractAsyncContextManager[Line]:
+        """Open the line."""
+        return _open(SseLine(Route(target, secrets, gate, session, timeouts, __version__)))
+
+
+@asynccontextmanager
+async def _open(line: SseLine) -> AsyncIterator[Line]:
+    yield line
+
+
+class SseLine:
+    """What users share: the route, the compiled request and the decoder of events."""
+
+    def __init__(self, route: Route) -> None:
+        mapping = route.target.reply
+        self.route = route
+        self.encode = compile_request(route.target)
+        self.reader: Reader = compile_reply(mapping)
+        self.done = mapping.done.encode() if mapping.done is not None else None
+        self.ends = mapping.ends
+        self.lines = mapping.format == "ndjson"
+        self.max_event = route.target.sizes.event
+
+    def channel(self) -> Channel:
+        """Return a user's channel."""
+        return SseChannel(self)
+
+    async def probe(self) -> None:
+        """Connect once."""
+        connection, _ = await self.route.connect()
+        connection.abort()
+
+
+class SseChannel:
+    """One user's connection; reads events as they arrive."""
+
+    __slots__ = (
+        "_caller", "_conversation_id", "_error", "_finish", "_headers", "_line", "_mark", "_over", "_parser",
+        "_plain", "_read", "_status", "_text", "_usage",
+    )  # fmt: skip
+
+    def __init__(self, line: SseLine) -> None:
+        self._line = line
+        self._caller = Caller(line.route, line.encode)
+        self._read = line.reader.event
+        self._clear()
+
+    def _clear(self) -> None:
+        self._status = 0
+        self._headers: dict[bytes, bytes] = {}
+        self._plain: list[bytes] | None = None  # the body, when it is no stream
+        self._parser: EventParser | LineParser = (
+            LineParser(self._line.max_event) if self._line.lines else EventParser(self._line.max_event)
+        )
+        self._text: list[str] = []
+        self._usage: Usage | None = None
+        self._finish: str | None = None
+        self._error: str | None = None
+        self._conversation_id: str | None = None
+        self._over = False
+
+    def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:
+        """A reply that is no stream is kept whole, for the error it holds."""
+        self._status = status
+        self._headers = headers
+        kind = headers.get(b"content-type", b"")
+        if not 200 <= status < 300 or (b"json" in kind and not self._line.lines) or b"html" in kind:
+            self._plain = []
+
+    def on_body(self, data: bytes, at_ns: int) -> bool:
+        """Split into events, stamp and read each."""
+        if self._plain is not None:
+            self._plain.append(data)
+            return False
+        mark = self._mark
+        done = self._line.done
+        try:
+            events = self._parser.feed(data)
+        except ValueError as error:
+            raise TargetFault(FaultKind.protocol, str(error), status=self._status) from None
+        for event in events:
+            payload = event.data
+            if payload == done:
+                self._over = True
+                continue
+            mark.event(at_ns)
+            try:
+                found = self._read(payload)
+            except NotMapped as error:
+                raise TargetFault(
+                    FaultKind.protocol, self._line.route.redact(str(error)), status=self._status
+                ) from None
+            if found.text:
+                self._text.append(found.text)
+                mark.token(found.text, at_ns)
+            elif found.reasoning or found.tool:
+                mark.token(found.reasoning or "", at_ns, False)
+            if found.finish:
+                self._finish = found.finish
+            if found.usage:
+                self._usage = merge_usage(self._usage, found.usage)
+            if found.error:
+                self._error = found.error
+            if found.conversation_id:
+                self._conversation_id = found.conversation_id
+        return self._over
+
+    async def exchange(self, prompt: Prompt, mark: Mark) -> Reply:
+        """Ask and read to the end of the stream."""
+        self._clear()
+        self._mark = mark
+        try:
+            await self._caller.call(prompt, mark, self)
+        except TargetFault as fault:
+            if fault.usage is None and (self._usage or self._text):
+                raise TargetFault(
+                    fault.fault.kind, fault.fault.detail, status=fault.fault.status or self._status or None,
+                    retry_after_ns=fault.fault.retry_after_ns, usage=self._usage, text="".join(self._text),
+                ) from None  # fmt: skip
+            raise
+        return self._outcome(mark)
+
+    def _outcome(self, mark: Mark) -> Reply:
+        text, status, usage = "".join(self._text), self._status, self._usage
+        route = self._line.route
+        if self._plain is not None:
+            words = self._line.reader.error_text(b"".join(self._plain))
+            if 200 <= status < 300:
+                detail = f"asked for a stream, got {self._headers.get(b'content-type', b'').decode('latin-1')}: {words}"
+                raise TargetFault(FaultKind.protocol, route.redact(detail)[:300], status=status)
+            raise status_fault(route, status, self._headers, words)
+        if self._error:
+            raise TargetFault(FaultKind.server, route.redact(self._error)[:300], status=status, usage=usage, text=text)
+        if self._line.ends and not self._over and not self._finish:
+            raise TargetFault(
+                FaultKind.truncated, "the stream ended before its end", status=status, usage=usage, text=text
+            )
+        if not mark.tokens():
+            raise TargetFault(FaultKind.protocol, "the reply is empty", status=status, usage=usage)
+        return Reply(text, status, usage, self._finish, self._conversation_id)
+
+    def slow(self, by_ns: int) -> None:
+        """Read slowly."""
+        self._caller.slow_ns = by_ns
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._caller.close()
+
+
+class _Line:
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+
+class LineParser:
+    """Splits newline-delimited JSON; the counterpart of EventParser."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._held = b""
+
+    def feed(self, data: bytes) -> list[_Line]:
+        """Return the lines that are complete; raises ValueError when one is larger than the limit."""
+        *whole, self._held = (self._held + data).split(b"\n")
+        if len(self._held) > self._limit:
+            raise ValueError(f"line larger than {self._limit:,} bytes")
+        return [_Line(line) for line in whole if line.strip()]

@@ -1,0 +1,347 @@
+"""From a scenario and what the command line lays over it to a Plan: load, target, data, guard rails."""
+
+from __future__ import annotations
+
+import csv
+import io
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from pydantic import ValidationError
+
+from krawall import __version__
+from krawall.conversation.checks import problems
+from krawall.engine.program import compile_texts, connector_of
+from krawall.errors import DocumentError, NotFound, Place, Refused, Unreachable
+from krawall.guard.hosts import Site, parse_url
+from krawall.guard.tiers import Grant, check_load, decide
+from krawall.load.pacing import planned_conversations
+from krawall.model.base import PICO_PER_USD
+from krawall.model.load import Closed, Open
+from krawall.model.plan import Granted, Plan
+from krawall.model.scenario import Scenario
+from krawall.model.step import count_messages, walk
+from krawall.model.target import REFERENCE, Target
+from krawall.plugins import registry
+from krawall.plugins.assemble import assemble, places, read_scenario
+from krawall.plugins.preset import resolve
+from krawall.services.catalogue import template
+from krawall.wire.reply import compile_reply
+from krawall.wire.request import compile_request
+
+MOST_ROWS = 1_000_000
+TEMPLATE = "template:"
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """What the command line lays over a file. None: as the file says."""
+
+    preset: str | None = None
+    url: str | None = None
+    stream: bool | None = None
+    users: int | None = None
+    rate: str | None = None
+    duration: str | None = None
+    conversations: int | None = None
+    seed: int | None = None
+    confirmed: bool = False
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a session is going to be, before it starts. Messages and conversations are None when only time ends it."""
+
+    conversations: int | None
+    messages: float | None
+    most_messages: float | None
+    cost_cap_usd: float
+    tier: str
+
+
+def load_scenario(name: str) -> tuple[Scenario, Path]:
+    """Return the scenario of a file, or of `template:NAME`, and the folder that its data files are relative to.
+
+    Raises:
+        NotFound: no such file or template.
+        DocumentError: it is not a scenario.
+    """
+    if name.startswith(TEMPLATE):
+        return template(name.removeprefix(TEMPLATE)), Path()
+    path = Path(name)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        hint = registry.nearest(name, [f"{TEMPLATE}{known}" for known in registry.names("templates")])
+        raise NotFound(f"there is no file {name!r}", hint=f"write `template:NAME` for a template{hint}") from None
+    except UnicodeDecodeError as error:
+        raise DocumentError(
+            name, [Place("", f"is not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}")]
+        ) from None
+    except OSError as error:
+        raise NotFound(f"cannot read {name!r}: {error.strerror}") from None
+    return read_scenario(text, name), path.parent
+
+
+def make_plan(scenario: Scenario, folder: Path, overrides: Overrides, source: str) -> Plan:
+    """Return the frozen plan; nothing is sent, the target's host is resolved.
+
+    Raises:
+        DocumentError: something does not fit together; every place is named.
+        Refused: the guard rails say no.
+        Unreachable: the host does not resolve.
+    """
+    assemble()
+    target = resolve(_with_overrides(scenario.target, overrides))
+    load = _load(scenario, overrides)
+    rows = read_rows(scenario, folder)
+    scenario = scenario.model_copy(
+        update={"target": None, "load": None, "seed": scenario.seed if overrides.seed is None else overrides.seed}
+    )
+    errors = check(scenario, target, sorted(rows[0]) if rows else None)
+    if errors:
+        raise DocumentError(source, errors)
+    grant = ask_guard(target, load, scenario, overrides.confirmed)
+    granted = Granted(
+        tier=grant.tier.value,
+        host=grant.host,
+        addresses=list(grant.addresses),
+        requests_per_s=grant.ceilings.requests_per_s,
+        concurrent=grant.ceilings.concurrent,
+    )
+    kinds = {f"steps.{step.kind}" for _, step in walk(scenario.steps)} | {f"connectors.{target.connector}"}
+    return Plan(
+        krawall=__version__, scenario=scenario, target=target, load=load, granted=granted, rows=rows, base=source,
+        plugins={kind: _version_of(kind) for kind in sorted(kinds)},
+    )  # fmt: skip
+
+
+def check(scenario: Scenario, target: Target | None, columns: list[str] | None) -> list[Place]:
+    """Return everything that is wrong with a scenario and its target beyond their shapes: texts, checks, mappings."""
+    errors = compile_texts(scenario, columns)[1]
+    for path, step in walk(scenario.steps):
+        for name in ("expect", "checks"):
+            for index, expectation in enumerate(getattr(step, name, ())):
+                errors += problems(expectation, f"{path}.{name}.{index}")
+    if target is not None:
+        errors += _target_problems(target)
+    return errors
+
+
+def _target_problems(target: Target) -> list[Place]:
+    errors = []
+    try:
+        connector_of(target.connector or "http", target.options)
+    except NotFound as error:
+        errors.append(Place("target.connector", error.message))
+    except ValidationError as error:
+        errors += [
+            Place(f"target.options.{place.path}", place.message) for place in places(error, target.options, None)
+        ]
+    for name, compiling in (("body", lambda: compile_request(target)), ("reply", lambda: compile_reply(target.reply))):
+        try:
+            compiling()
+        except ValueError as error:
+            errors.append(Place(f"target.{name}", str(error)))
+    return errors
+
+
+def preview(plan: Plan) -> Preview:
+    """Return what is to be expected of a plan."""
+    low, high = count_messages(plan.scenario.steps)
+    conversations = planned(plan)
+    return Preview(
+        conversations=conversations,
+        messages=None if conversations is None else conversations * low,
+        most_messages=None if conversations is None or high == float("inf") else conversations * high,
+        cost_cap_usd=plan.scenario.budget.cost / PICO_PER_USD,
+        tier=plan.granted.tier,
+    )
+
+
+def planned(plan: Plan) -> int | None:
+    """Return how many conversations will start at most; None when only time ends the session."""
+    count = planned_conversations(plan.load, plan.seed)
+    if plan.scenario.data and plan.scenario.data.pick == "once each":
+        return min(count, len(plan.rows)) if count is not None else None
+    return count
+
+
+def _version_of(kind: str) -> str:
+    family, _, name = kind.partition(".")
+    module = registry.kinds("steps" if family == "steps" else "connectors").get(name, "")
+    return __version__ if module.startswith("krawall.") else module
+
+
+# overrides ----------------------------------------------------------------------------------------------
+
+
+def _with_overrides(target: Target | None, overrides: Overrides) -> Target | None:
+    laid = {"preset": overrides.preset, "url": overrides.url, "stream": overrides.stream}
+    laid = {name: value for name, value in laid.items() if value is not None}
+    if not laid:
+        return target
+    data = target.model_dump(mode="json", exclude_unset=True) if target else {}
+    if overrides.preset is not None and data.get("preset", overrides.preset) != overrides.preset:
+        # Another provider: what the file says of the old one's wire does not hold for it.
+        data = {
+            name: value
+            for name, value in data.items()
+            if name in ("url", "auth", "headers", "request", "prices", "pace", "sizes")
+        }
+    try:
+        return Target.model_validate({**data, **laid})
+    except ValidationError as error:
+        raise DocumentError("target", places(error, data, None)) from None
+
+
+def _load(scenario: Scenario, overrides: Overrides) -> Closed | Open:
+    """Return the load: the file's, with --users, --rate, --duration, --conversations laid over it."""
+    data: dict[str, Any] = (
+        scenario.load.model_dump(mode="json", exclude_unset=True) if scenario.load else {"users": 1, "conversations": 1}
+    )
+    data.pop("model", None)
+    if overrides.users is not None and overrides.rate is not None:
+        raise DocumentError(
+            "command line", [Place("--rate", "--users makes a closed load and --rate an open one; give one of them")]
+        )
+    if overrides.rate is not None:
+        data = _only(data, "warm-up", "cool-down", "max users", "overrun", "arrivals", "conversations", "duration")
+        data["rate"] = overrides.rate
+    if overrides.users is not None:
+        if not isinstance(data.get("users", 1), int) or "rate" in data:
+            data = _only(data, "warm-up", "cool-down", "pause", "duration", "conversations")
+        data["users"] = overrides.users
+    if overrides.duration is not None:
+        for key in ("users", "rate"):
+            if isinstance(data.get(key), list):
+                data[key] = _peak(scenario, key)
+        data["duration"] = overrides.duration
+        if overrides.conversations is None:
+            data.pop("conversations", None)
+    if overrides.conversations is not None:
+        data["conversations"] = overrides.conversations
+        if overrides.duration is None and not any(isinstance(data.get(key), list) for key in ("users", "rate")):
+            data.pop("duration", None)
+    try:
+        made = Scenario.model_validate({"name": "load", "steps": ["-"], "load": data}).load
+    except ValidationError as error:
+        raise DocumentError("load", places(error, {"load": data}, None)) from None
+    assert made is not None
+    return made
+
+
+def _only(data: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: data[name] for name in names if name in data}
+
+
+def _peak(scenario: Scenario, key: str) -> Any:
+    assert scenario.load is not None
+    return scenario.load.peak_users if isinstance(scenario.load, Closed) else scenario.load.peak_rate
+
+
+# data ---------------------------------------------------------------------------------------------------
+
+
+def read_rows(scenario: Scenario, folder: Path) -> list[dict[str, Any]]:
+    """Return the data rows of a scenario: CSV with a header line, or JSONL.
+
+    Raises:
+        DocumentError: the file is missing, empty or not what its name says.
+    """
+    data = scenario.data
+    if data is None:
+        return []
+    if data.rows is not None:
+        return data.rows
+    path = folder / str(data.file)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DocumentError(scenario.name, [Place("data.file", f"cannot read {str(path)!r}: {error}")]) from None
+    rows = _jsonl(text, path) if path.suffix in (".jsonl", ".ndjson") else _csv(text, path)
+    if not rows:
+        raise DocumentError(scenario.name, [Place("data.file", f"{str(path)!r} has no rows")])
+    return rows[:MOST_ROWS]
+
+
+def _csv(text: str, path: Path) -> list[dict[str, Any]]:
+    reader = csv.DictReader(io.StringIO(text))
+    rows = []
+    for row in reader:
+        if None in row or None in row.values():
+            raise DocumentError(
+                str(path),
+                [
+                    Place(
+                        "",
+                        f"a row does not have the {len(reader.fieldnames or ())} columns of the header",
+                        reader.line_num,
+                    )
+                ],
+            )
+        rows.append(dict(row))
+    return rows
+
+
+def _jsonl(text: str, path: Path) -> list[dict[str, Any]]:
+    rows = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip():
+            try:
+                rows.append(msgspec.json.decode(line, type=dict[str, Any]))
+            except msgspec.MsgspecError as error:
+                raise DocumentError(str(path), [Place("", f"not a JSON object: {error}", number)]) from None
+    return rows
+
+
+# guard --------------------------------------------------------------------------------------------------
+
+
+def ask_guard(target: Target, load: Closed | Open, scenario: Scenario, confirmed: bool) -> Grant:
+    """Return what the guard rails grant.
+
+    Raises:
+        Refused: the host or the load is not allowed.
+        Unreachable: the host does not resolve.
+    """
+    if target.connector == "echo":
+        site, addresses = parse_url("http://127.0.0.1/"), ["127.0.0.1"]
+    else:
+        site = parse_url(REFERENCE.sub("x", target.url))
+        addresses = [site.host] if site.literal else resolve_host(site)
+    grant = decide(site, addresses, confirmed=confirmed)
+    conversations = load.conversations
+    users = load.peak_users if isinstance(load, Closed) else load.max_users
+    over = check_load(
+        grant,
+        users=users,
+        starts_per_s=load.peak_rate if isinstance(load, Open) else None,
+        conversations=conversations if conversations is not None else None,
+        cost_usd=scenario.budget.cost / PICO_PER_USD,
+    )
+    if over:
+        raise Refused(
+            "this is more than the guard rails allow:\n  " + "\n  ".join(over),
+            hint="lower the load, or test a target of your own",
+        )
+    return grant
+
+
+def resolve_host(site: Site) -> Sequence[str]:
+    """Return the addresses of a name, as the system resolves it.
+
+    Raises:
+        Unreachable: it does not resolve.
+    """
+    try:
+        found = socket.getaddrinfo(site.host, site.port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise Unreachable(
+            f"{site.host} does not resolve: {error.strerror or error}", hint="check the host's spelling and your DNS"
+        ) from None
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
