@@ -1,0 +1,96 @@
+"""One chat request: from its bytes and the fate it meets to the script of its reply."""
+
+from __future__ import annotations
+
+import math
+from hmac import compare_digest
+
+import msgspec
+
+from krawall.mockbot.behaviour import Rules
+from krawall.mockbot.delivery import Delivery, Script
+from krawall.mockbot.dialect import BadRequest, Call, Dialect, Reply
+from krawall.mockbot.fate import Fate
+from krawall.mockbot.replies import Stream, Whole, play_stream, play_whole
+from krawall.mockbot.state import State
+
+_MESSAGES = {429: "rate limit reached, try again later"}
+
+
+class Request(msgspec.Struct):
+    """A complete HTTP request. `headers` has lower-case names; `keep_alive` is what the client allows."""
+
+    method: str
+    path: str
+    version: str
+    headers: dict[bytes, bytes]
+    body: bytes
+    keep_alive: bool
+    received_ns: int
+
+    def header(self, name: bytes) -> bytes:
+        return self.headers.get(name, b"")
+
+
+def authorized(api_key: str, request: Request) -> bool:
+    """Tell whether the request carries the key, where one is needed."""
+    return not api_key or compare_digest(request.header(b"authorization"), b"Bearer " + api_key.encode())
+
+
+def script(state: State, dialect: Dialect, request: Request, delivery: Delivery) -> Script:
+    """Decide what happens to a request. Order: header, key, body, rate limit, error mix, queue, reply."""
+    received = request.received_ns
+    try:
+        rules = state.rules_for(request.header(b"x-mock-behaviour"))
+    except ValueError as error:
+        return _refused(dialect, delivery, received, 400, f"x-mock-behaviour: {error}")
+    behaviour = rules.behaviour
+    delivery.keep = behaviour.oracle
+    delivery.gzip = behaviour.gzip and b"gzip" in request.header(b"accept-encoding")
+    if not authorized(behaviour.api_key, request):
+        more = b"WWW-Authenticate: Bearer\r\n"
+        return _refused(dialect, delivery, received, 401, "the API key is missing or wrong", more)
+    try:
+        call = dialect.parse(request.body)
+    except BadRequest as error:
+        return _refused(dialect, delivery, received, 400, str(error))
+    fate = state.fates.decide(rules, received)
+    if fate.status != 200:
+        due = state.fates.reply_due(rules, fate)
+        message = _MESSAGES.get(fate.status, "the mock bot was told to fail")
+        return _refused(dialect, delivery, due, fate.status, message, _retry_after(fate))
+    return _answered(state, dialect, call, delivery, rules, fate)
+
+
+def _answered(state: State, dialect: Dialect, call: Call, delivery: Delivery, rules: Rules, fate: Fate) -> Script:
+    behaviour, number = rules.behaviour, delivery.oracle.requests
+    call = state.recall(call)
+    said = state.speaker.answer(call.ask, behaviour.persona, behaviour.seed, rules.tokens)
+    state.remember(call, said)
+    delivery.oracle.tokens_in += said.prompt_tokens
+    reply = Reply(call, said, number, behaviour.usage)
+    tokens = len(said.pieces)
+    if not call.stream:
+        cut_at = fate.cut_at if fate.cut == "disconnect" else None
+        whole = Whole(state.fates.reply_due(rules, fate), 200, dialect.whole(reply), tokens, cut_at=cut_at)
+        return play_whole(delivery, whole)
+    delivery.oracle.streams += 1
+    dues = state.fates.token_dues(rules, fate, tokens)
+    stream = Stream(
+        dialect.events(reply), dues, behaviour.split, f"{behaviour.seed} {number}", fate.cut, int(fate.cut_at * tokens)
+    )
+    return play_stream(delivery, stream)
+
+
+def _refused(dialect: Dialect, delivery: Delivery, due_ns: int, status: int, message: str, more: bytes = b"") -> Script:
+    return play_whole(delivery, Whole(due_ns, status, dialect.error(status, message), more=more))
+
+
+def _retry_after(fate: Fate) -> bytes:
+    """Whole seconds, rounded up, as RFC 9110 section 10.2.3 has it, and the exact time in ms."""
+    if fate.retry_after_s is None:
+        return b""
+    return b"Retry-After: %d\r\nretry-after-ms: %d\r\n" % (
+        math.ceil(fate.retry_after_s),
+        round(fate.retry_after_s * 1000),
+    )

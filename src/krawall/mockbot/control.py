@@ -1,0 +1,84 @@
+"""The pages beside the chat: models, health, stats, reset, behaviour, oracle. Not frozen, limited or counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from krawall.mockbot import openai
+from krawall.mockbot.behaviour import Behaviour
+from krawall.mockbot.state import State
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A complete answer."""
+
+    body: bytes
+    status: int = 200
+    kind: bytes = b"application/json"
+    more: bytes = b""
+
+
+def page(state: State, method: str, path: str, body: bytes) -> Page:
+    """Answer a request to a path that is not a chat: 404 for an unknown path, 405 for the wrong method."""
+    methods = _PAGES.get(path)
+    if methods is None:
+        return Page(openai.error(404, f"there is no {path} here"), 404)
+    handle = methods.get("GET" if method == "HEAD" else method)
+    return handle(state, body) if handle else not_allowed(list(methods))
+
+
+def not_allowed(methods: list[str]) -> Page:
+    """Return the answer to a wrong method."""
+    allow = f"Allow: {', '.join(methods)}\r\n".encode()
+    return Page(openai.error(405, f"use {' or '.join(methods)}"), 405, more=allow)
+
+
+def _models(state: State, body: bytes) -> Page:
+    model = {"id": "mock", "object": "model", "created": openai.CREATED, "owned_by": "krawall"}
+    return Page(_encode({"object": "list", "data": [model]}))
+
+
+def _health(state: State, body: bytes) -> Page:
+    return Page(_encode({"status": "ok"}))
+
+
+def _stats(state: State, body: bytes) -> Page:
+    return Page(_encode(state.stats()))
+
+
+def _reset(state: State, body: bytes) -> Page:
+    state.reset()
+    return Page(_encode({"status": "reset"}))
+
+
+def _behaviour(state: State, body: bytes) -> Page:
+    return Page(_encode(state.behaviour))
+
+
+def _behave(state: State, body: bytes) -> Page:
+    try:
+        behaviour = msgspec.json.decode(body, type=Behaviour)
+    except msgspec.ValidationError as error:
+        return Page(openai.error(422, str(error)), 422)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return Page(openai.error(400, str(error)), 400)
+    state.behave(behaviour)
+    return _behaviour(state, body)
+
+
+def _oracle(state: State, body: bytes) -> Page:
+    return Page(state.oracle.lines(), kind=b"application/x-ndjson")
+
+
+_PAGES: dict[str, dict[str, Callable[[State, bytes], Page]]] = {
+    "/v1/models": {"GET": _models},
+    "/health": {"GET": _health},
+    "/stats": {"GET": _stats},
+    "/reset": {"POST": _reset},
+    "/behaviour": {"GET": _behaviour, "PUT": _behave},
+    "/oracle": {"GET": _oracle},
+}

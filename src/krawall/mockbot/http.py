@@ -1,0 +1,110 @@
+"""The mock bot's HTTP server: inside a program with `serve`, as a process with `main`. Loopback only.
+
+Dialects: `POST /v1/chat/completions` (OpenAI) and `POST /chat` (plain JSON, history held by the server). Beside them
+`GET /v1/models`, `/health`, `/stats`, `/oracle`, `GET|PUT /behaviour` and `POST /reset`; see `control`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from ipaddress import ip_address
+
+from krawall.errors import Refused
+from krawall.mockbot.behaviour import Behaviour
+from krawall.mockbot.connection import Connection
+from krawall.mockbot.pacer import Pacer
+from krawall.mockbot.state import State
+
+if sys.platform != "win32":
+    import uvloop
+
+_BACKLOG = 4096  # connections that the kernel holds before they are accepted
+
+
+class Server:
+    """A running mock bot. Lives as long as the `serve` block that made it."""
+
+    def __init__(self, state: State, host: str, port: int) -> None:
+        self._state = state
+        self.port = port
+        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    @property
+    def behaviour(self) -> Behaviour:
+        """What it does now. Setting it starts its generators, queues, limit and freeze clock anew."""
+        return self._state.behaviour
+
+    @behaviour.setter
+    def behaviour(self, behaviour: Behaviour) -> None:
+        self._state.behave(behaviour)
+
+    def stats(self) -> dict[str, object]:
+        """Return what `GET /stats` says."""
+        return self._state.stats()
+
+    def reset(self) -> None:
+        """Do what `POST /reset` does."""
+        self._state.reset()
+
+
+@asynccontextmanager
+async def serve(behaviour: Behaviour, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Server]:
+    """Serve on the running loop until the block ends; port 0 takes a free one.
+
+    Raises Refused for a host that is not loopback, OSError when the port is taken.
+    """
+    address = _loopback(host)
+    loop = asyncio.get_running_loop()
+    state, pacer = State(behaviour), Pacer(loop)
+    connections: set[Connection] = set()
+    try:
+        listener = await loop.create_server(
+            lambda: Connection(state, pacer, connections), address, port, backlog=_BACKLOG
+        )
+        try:
+            yield Server(state, address, listener.sockets[0].getsockname()[1])
+        finally:
+            listener.close()
+            for connection in list(connections):
+                connection.abort()
+            await listener.wait_closed()
+    finally:
+        pacer.close()
+
+
+def main(
+    port: int, behaviour: Behaviour, host: str = "127.0.0.1", ready: Callable[[Server], None] | None = None
+) -> None:
+    """Serve until SIGINT or SIGTERM; blocks. `ready` is called once when connections are accepted. Raises as `serve`."""
+    factory = uvloop.new_event_loop if sys.platform != "win32" else None
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(_run(port, behaviour, host, ready))
+
+
+async def _run(port: int, behaviour: Behaviour, host: str, ready: Callable[[Server], None] | None) -> None:
+    stop = asyncio.Event()
+    if sys.platform != "win32":
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with serve(behaviour, host, port) as server:
+        gc.freeze()  # what start-up made stays; collections look at replies only
+        if ready:
+            ready(server)
+        await stop.wait()
+
+
+def _loopback(host: str) -> str:
+    """Return the address to listen on. Raises Refused unless it is loopback."""
+    if host == "localhost":
+        return "127.0.0.1"
+    try:
+        if ip_address(host).is_loopback:
+            return host
+    except ValueError:
+        pass
+    raise Refused(f"the mock bot listens on loopback only, not on {host}", hint="leave the host out, or use 127.0.0.1")
