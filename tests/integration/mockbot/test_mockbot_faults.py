@@ -111,8 +111,9 @@ async def test_a_freeze_holds_replies_until_the_next_behaviour_is_long_due(start
     client, control = await bot.client(), await bot.client()
     await control.ask("PUT", "/behaviour", {"freeze": {"at_s": 0, "for_s": 3600}})
     client.send("POST", "/chat", {"message": "hi"})
-    while not (await control.ask("GET", "/stats")).json()["in_flight"]:
-        pass
+    async with asyncio.timeout(60):  # ends a hang, asserts nothing
+        while not (await control.ask("GET", "/stats")).json()["in_flight"]:
+            pass
     assert (await control.ask("GET", "/health")).status == 200
     assert bot.server.stats()["by_status"] == {}
 
@@ -123,8 +124,9 @@ async def test_a_client_that_goes_away_is_noticed(start: Any) -> None:
     client.send("POST", "/v1/chat/completions", {"stream": True, "messages": [{"role": "user", "content": "hi"}]})
     await client.reader.readuntil(b'"content":"')
     client.writer.close()
-    while (await control.ask("GET", "/stats")).json()["in_flight"]:
-        pass
+    async with asyncio.timeout(60):  # ends a hang, asserts nothing
+        while (await control.ask("GET", "/stats")).json()["in_flight"]:
+            pass
     record = json.loads((await control.ask("GET", "/oracle")).body)
     assert (record["end"], record["tokens"], record["status"]) == ("aborted", 1, 200)
     assert bot.server.stats()["connections_open"] == 1
