@@ -7,7 +7,6 @@ as in JavaScript; of a text it counts bytes.
 from __future__ import annotations
 
 import re
-from importlib import import_module
 from typing import Any
 
 from krawall.conversation.dice import Dice
@@ -59,7 +58,7 @@ class Handlebars:
 
     def __init__(self) -> None:
         try:
-            engine = import_module("pyhandlebars")
+            import pyhandlebars as engine  # an extra: only scenarios in this language need it
         except ImportError as error:
             raise PluginError(
                 "this scenario's language is handlebars, and the package for it is not installed",
