@@ -1,0 +1,124 @@
+"""Paths into a reply. The plain part of a path, `choices[0].message.content`, is compiled by `extract`; what goes beyond it
+(wildcards, filters, slices, descent) is RFC 9535 and goes through python-jsonpath, from the place where the plain part ends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jsonpath
+
+Segments = tuple[str | int, ...]
+Query = Callable[[object], list[object]]
+
+_STEP = re.compile(
+    r"""(?:^|\.)(?P<name>[^\W\d][\w-]*)|\[(?P<index>\d{1,9})\]|\['(?P<single>[^'"\\\x00-\x1f]*)'\]|\["(?P<double>[^'"\\\x00-\x1f]*)"\]"""
+)
+_GUARD = re.compile(r"""^(?P<path>.+?)\s+if\s+(?P<where>\S+)\s*==\s*(?P<quote>['"])(?P<text>[^'"]*)(?P=quote)\s*$""")
+
+
+@dataclass(frozen=True)
+class Path:
+    """A compiled path: `segments` lead to a value, `query` (if any) finds the matches inside it.
+
+    With a guard the path counts only where the value at `guard` is the text `equals`.
+    """
+
+    text: str
+    segments: Segments
+    query: Query | None = None
+    guard: Segments = ()
+    equals: str = ""
+
+    def find(self, document: object) -> list[object]:
+        """Return what the path finds in a decoded document: no value, one, or several by a query. Null counts as nothing."""
+        if self.guard and walk(document, self.guard) != self.equals:
+            return []
+        value = walk(document, self.segments)
+        if self.query is None or value is None:
+            return [] if value is None else [value]
+        return self.query(value)
+
+
+def parse_path(text: str) -> Path:
+    """Compile `a.b[0]`, `$.a['b']`, any RFC 9535 query (`$.` may be left out), or `PATH if PATH == 'text'`.
+
+    Raises:
+        ValueError: it is not a path.
+    """
+    guarded = _GUARD.match(text)
+    if guarded:
+        path, where = parse_path(guarded["path"]), parse_path(guarded["where"])
+        if where.query or where.guard or not where.segments:
+            raise ValueError(f"{text!r}: what follows 'if' must be a plain path such as type or delta.type")
+        return Path(text, path.segments, path.query, where.segments, guarded["text"])
+    source = text.strip()
+    if not source:
+        raise ValueError("a path is empty; leave it out, or write $ for the whole document")
+    source = source[1:] if source.startswith("$") else source if source.startswith((".", "[")) else "." + source
+    segments, at = _plain(source)
+    rest = source[at:]
+    if not rest:
+        return Path(text, segments)
+    if "$" in rest:  # a filter that looks at the whole document
+        return Path(text, (), _query(text, "$" + source))
+    return Path(text, segments, _query(text, "$" + rest))
+
+
+def _plain(source: str) -> tuple[Segments, int]:
+    """Return the leading plain segments of `source`, and where the rest begins."""
+    segments: list[str | int] = []
+    at = 0
+    while at < len(source):
+        step = _STEP.match(source, at)
+        # A name must end where it seems to: in `a.b@c` nothing is plain after `a`.
+        if not step or (step.end() < len(source) and source[step.end()] not in ".["):
+            break
+        at = step.end()
+        index = step["index"]
+        segments.append(int(index) if index is not None else step["name"] or step["single"] or step["double"] or "")
+    return tuple(segments), at
+
+
+def _query(text: str, query: str) -> Query:
+    try:
+        find = jsonpath.compile(query).findall
+    except jsonpath.JSONPathError as error:
+        raise ValueError(f"{text!r} is not a path: {str(error).splitlines()[0]}") from None
+
+    def run(value: object) -> list[object]:
+        # python-jsonpath would read a text as a JSON document.
+        return [found for found in find(value) if found is not None] if isinstance(value, (dict, list)) else []
+
+    return run
+
+
+def walk(value: object, segments: Segments) -> object:
+    """Return what stands at `segments` of a decoded document; None when nothing does."""
+    for segment in segments:
+        if isinstance(segment, str):
+            value = value.get(segment) if isinstance(value, dict) else None
+        else:
+            value = value[segment] if isinstance(value, list) and segment < len(value) else None
+        if value is None:
+            return None
+    return value
+
+
+def nearest(document: object, segments: Segments) -> tuple[Segments, object]:
+    """Return the longest beginning of `segments` that stands in `document`, and the value there (may be None)."""
+    for length in range(len(segments), 0, -1):
+        parent = document if length == 1 else walk(document, segments[: length - 1])
+        last = segments[length - 1]
+        if isinstance(parent, dict) and last in parent:
+            return segments[:length], parent[last]
+        if isinstance(parent, list) and isinstance(last, int) and last < len(parent):
+            return segments[:length], parent[last]
+    return (), document
+
+
+def show(segments: Segments) -> str:
+    """Return segments as a person writes them: `choices[0].message`."""
+    text = "".join(f"[{segment}]" if isinstance(segment, int) else f".{segment}" for segment in segments)
+    return text.removeprefix(".")

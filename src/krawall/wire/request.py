@@ -1,0 +1,138 @@
+"""What a request says: the body of a target, compiled to fixed bytes with gaps that each prompt fills."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from krawall.model.exchange import Message, Prompt
+from krawall.model.target import Target
+
+WORDS = ("$messages", "$message", "$system", "$conversation_id", "$stream")
+"""The texts that stand for values in a body."""
+
+_WORD = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*")
+_GAP = re.compile(rb"\x00([a-z_]+)\x00")  # NUL never stands in encoded JSON
+_ABSENT = object()
+
+_encode = msgspec.json.Encoder().encode
+
+Fill = Callable[[Prompt], bytes]
+"""Makes the bytes that go into one gap."""
+
+
+def compile_request(target: Target) -> Callable[[Prompt], bytes]:
+    """Return a function from a prompt to the bytes of the JSON body: `target.body` with `target.request` laid over it.
+
+    A text that is exactly one of `WORDS` becomes the value; where there is none yet (`$conversation_id` before the first reply,
+    `$system` without one) its key, or its element of a list, is left out. `$messages` opens with the system prompt unless the
+    body places `$system` itself. Mappings are merged, anything else in `request` replaces; null in `request` removes a key.
+
+    Raises:
+        ValueError: an unknown `$word`, a body that `request` cannot be laid over, or a value that is not JSON.
+    """
+    _check(target.body, "body")
+    _check(target.request, "request")
+    body: object = {"message": "$message"} if target.body is None else target.body
+    if target.request:
+        if not isinstance(body, dict):
+            raise ValueError(f"request: fields can only be laid over a body that is a mapping, not {body!r}")
+        body = _over(body, target.request)
+    apart = _uses(body, "$system")
+    fills: dict[bytes, Fill] = {
+        b"message": lambda prompt: _encode(prompt.text),
+        b"messages": _messages if apart else _messages_after_system,
+        b"system": lambda prompt: _encode(prompt.system),
+        b"conversation_id": lambda prompt: _encode(prompt.conversation_id),
+    }
+    variants = [
+        _variant(body, target.stream, fills, system, known) for known in (False, True) for system in (False, True)
+    ]
+
+    def build(prompt: Prompt) -> bytes:
+        fixed, gaps = variants[(prompt.system is not None) + 2 * (prompt.conversation_id is not None)]
+        parts = fixed.copy()
+        for at, fill in gaps:
+            parts[at] = fill(prompt)
+        return b"".join(parts)
+
+    return build
+
+
+def _messages(prompt: Prompt) -> bytes:
+    return _encode(prompt.messages)
+
+
+def _messages_after_system(prompt: Prompt) -> bytes:
+    if prompt.system is None:
+        return _encode(prompt.messages)
+    return _encode([Message("system", prompt.system), *prompt.messages])
+
+
+def _variant(
+    body: object, stream: bool, fills: dict[bytes, Fill], system: bool, known: bool
+) -> tuple[list[bytes], list[tuple[int, Fill]]]:
+    """Return the pieces of the body for prompts with or without a system prompt and a known conversation id, and the gaps."""
+    values: dict[str, object] = {
+        "$message": msgspec.Raw(b"\0message\0"),
+        "$messages": msgspec.Raw(b"\0messages\0"),
+        "$system": msgspec.Raw(b"\0system\0") if system else _ABSENT,
+        "$conversation_id": msgspec.Raw(b"\0conversation_id\0") if known else _ABSENT,
+        "$stream": stream,
+    }
+    placed = _place(body, values)
+    try:
+        pieces = _GAP.split(_encode(None if placed is _ABSENT else placed))
+    except (TypeError, OverflowError, UnicodeEncodeError) as error:
+        raise ValueError(f"body: it cannot be sent as JSON: {error}") from None
+    gaps = [(at, fills[pieces[at]]) for at in range(1, len(pieces), 2)]
+    return pieces, gaps
+
+
+def _place(value: object, values: dict[str, object]) -> object:
+    if isinstance(value, str):
+        return values.get(value, value)
+    if isinstance(value, dict):
+        placed = {key: _place(inner, values) for key, inner in value.items()}
+        return {key: inner for key, inner in placed.items() if inner is not _ABSENT}
+    if isinstance(value, list):
+        return [inner for inner in (_place(inner, values) for inner in value) if inner is not _ABSENT]
+    return value
+
+
+def _over(body: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(body)
+    for key, value in request.items():
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, dict):
+            below = merged.get(key)
+            merged[key] = _over(below if isinstance(below, dict) else {}, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _uses(value: object, word: str) -> bool:
+    if isinstance(value, (dict, list)):
+        return any(_uses(inner, word) for inner in (value.values() if isinstance(value, dict) else value))
+    return value == word
+
+
+def _check(value: object, path: str) -> None:
+    """Refuse a text that looks like one of the words and is none."""
+    if isinstance(value, str):
+        if value not in WORDS and _WORD.fullmatch(value):
+            near = difflib.get_close_matches(value, WORDS, 1, 0.5)
+            known = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(WORDS)}"
+            raise ValueError(f"{path}: unknown word {value!r}; {known}")
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            _check(inner, f"{path}.{key}")
+    elif isinstance(value, list):
+        for at, inner in enumerate(value):
+            _check(inner, f"{path}[{at}]")
