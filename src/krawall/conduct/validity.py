@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from krawall.metrics.histogram import Histogram
-from krawall.metrics.summary import rounded
 from krawall.model.progress import Health
 from krawall.model.summary import Generator
 
@@ -37,4 +36,4 @@ def judge(loop_lag: Histogram, send_lag: Histogram, health: Sequence[Health]) ->
         if reasons
         else ""
     )
-    return Generator(rounded(lag_ms), rounded(late_ms), rounded(cpu), not reasons, why)
+    return Generator(round(lag_ms, 3), round(late_ms, 3), round(cpu, 4), not reasons, why)

@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
-from krawall.clock import iso
 from krawall.conversation.checks import Facts, check
-from krawall.conversation.dice import Dice
 from krawall.conversation.history import History
 from krawall.conversation.repetition import score
 from krawall.conversation.template import RenderError
 from krawall.conversation.variables import conversation_seed, draw_vars, pick_row
 from krawall.conversation.window import select
-from krawall.engine import inject
+from krawall.engine.attempt import Attempt, ask, record
 from krawall.engine.ends import Ended, Failed, Stopped
+from krawall.engine.names import NAMES, ORIGINAL
 from krawall.load.retry import Decision, decide
 from krawall.load.spend import cost_pico
 from krawall.model.budget import Spend
@@ -32,7 +31,6 @@ from krawall.model.exchange import (
     Message,
     Prompt,
     Reply,
-    TargetFault,
     Told,
     Usage,
 )
@@ -40,38 +38,54 @@ from krawall.model.spread import SpreadValue
 from krawall.model.step import Step
 
 if TYPE_CHECKING:
+    from krawall.engine.program import Program
+    from krawall.engine.shard import Shard
     from krawall.engine.user import User
 
 NOTHING = Usage()
-BILLED = (FaultKind.timeout, FaultKind.truncated, FaultKind.protocol, FaultKind.cancelled)
 
 
 class Talk:
     """Implements `model.step.Conversation`, and the scope that texts look names up in. Lives for one conversation."""
 
+    user: User
+    shard: Shard
+    program: Program
+    history: History
+    index: int
+    turn: int
+    tokens_in: int
+    tokens_out: int
+    row: dict[str, Any] | None
+    usage: Usage
+    loops: list[dict[str, Any]]
+    conversation_id: str | None
+    last: Reply | None
+    vars: dict[str, Any]
+
     def __init__(self, user: User, index: int, planned_ns: int) -> None:
         shard = user.shard
         program = shard.program
-        self._user = user
-        self._shard = shard
-        self._program = program
+        self.user = user
+        self.shard = shard
+        self.program = program
         self.index = index
         self.planned_ns = planned_ns
         self.ready_ns = planned_ns  # when the next turn is meant to be sent
         self.start_ns = shard.clock()
         self.deadline_ns = self.start_ns + program.timeouts.conversation if program.timeouts.conversation else 0
         self.history = History()
-        self.last: Reply | None = None
+        self.last = None
         self.turn = 0
         self._rng: Random | None = None
-        self._loops: list[dict[str, Any]] = []
-        self._conversation_id: str | None = None
+        self.loops = []
+        self.conversation_id = None
         self._heard: list[str] = []
-        self._row = pick_row(program.rows, program.pick, index, program.seed) if program.rows else None
-        self.vars: dict[str, Any] = draw_vars(program.vars, self.rng) if program.vars else {}
+        self.row = pick_row(program.rows, program.pick, index, program.seed) if program.rows else None
+        self.vars = draw_vars(program.vars, self.rng) if program.vars else {}
         self._system = self.render(program.system) if program.system else None
-        self._usage = NOTHING
-        self._tokens_in = self._tokens_out = self._cost = self._ok = self._bad = 0
+        self.usage = NOTHING
+        self.tokens_in = self.tokens_out = self._cost = self._ok = self._bad = 0
         self._last_exchange: Exchange | None = None
         self._slow = False
 
@@ -81,7 +95,7 @@ class Talk:
     def rng(self) -> Random:
         """The conversation's generator; made when first needed."""
         if self._rng is None:
-            self._rng = Random(conversation_seed(self._program.seed, self.index))
+            self._rng = Random(conversation_seed(self.program.seed, self.index))
         return self._rng
 
     async def play(self, steps: Sequence[Step], under: str) -> None:
@@ -91,7 +105,7 @@ class Talk:
 
     async def say(self, text: str, step: str, expect: Sequence[Expectation] = ()) -> Reply | None:
         """Say it, retry as the policy allows; None when the turn was skipped."""
-        shard = self._shard
+        shard = self.shard
         if shard.stopping:
             raise Stopped(shard.stop_reason)
         self.turn += 1
@@ -123,25 +137,25 @@ class Talk:
 
     def render(self, text: str) -> str:
         """Render a text with this conversation's names."""
-        return self._program.texts.render(text, self)
+        return self.program.texts.render(text, self)
 
     def evaluate(self, expression: str) -> Any:
         """Evaluate an expression with this conversation's names."""
-        return self._program.texts.evaluate(expression, self)
+        return self.program.texts.evaluate(expression, self)
 
     def expect(self, expectations: Sequence[Expectation]) -> None:
         """Check the last reply; the results are a line of their own."""
         if self.last is None or self._last_exchange is None:
             return
         found = self._check(expectations, self.last, self._last_exchange)
-        self._shard.record(Checked(self.index, self.turn, self._last_exchange.phase, self._last_exchange.step, found))
+        self.shard.record(Checked(self.index, self.turn, self._last_exchange.phase, self._last_exchange.step, found))
         for expectation, result in zip(expectations, found, strict=True):
             if expectation.hard and not result.ok:
                 raise Failed(f"expected {result.name}: {result.detail}")
 
     def enter_loop(self, index: int, item: object, length: int | None) -> None:
         """Begin an iteration."""
-        self._loops.append(
+        self.loops.append(
             {
                 "index": index,
                 "index0": index - 1,
@@ -154,7 +168,7 @@ class Talk:
 
     def leave_loop(self) -> None:
         """End an iteration."""
-        self._loops.pop()
+        self.loops.pop()
 
     def end(self, because: str) -> NoReturn:
         """End the conversation."""
@@ -166,129 +180,71 @@ class Talk:
         """Return what a name in a text stands for."""
         if name in self.vars:
             return self.vars[name]
-        found = (_ORIGINAL.get(name) if self._program.original else None) or _NAMES.get(name)
+        found = (ORIGINAL.get(name) if self.program.original else None) or NAMES.get(name)
         return found(self) if found else None
 
-    def _last_of(self, role: str) -> str:
+    def last_of(self, role: str) -> str:
+        """Return the newest message of a role, or nothing."""
         return next((message.content for message in reversed(self.history.messages) if message.role == role), "")
 
     # a turn -------------------------------------------------------------------------------------------
 
     def _prompt(self, said: str) -> Prompt:
-        program = self._program
+        program = self.program
         if program.keep_history:
             messages = select(self.history.messages, program.window, program.count)
         else:
             messages = [Message("user", said)]
-        return Prompt(messages, said, self._system, self._conversation_id if program.server_history else None)
+        return Prompt(messages, said, self._system, self.conversation_id if program.server_history else None)
 
     async def _attempt(
-        self, prompt: Prompt, said: str, step: str, attempt: int, expect: Sequence[Expectation]
+        self, prompt: Prompt, said: str, step: str, number: int, expect: Sequence[Expectation]
     ) -> tuple[Reply | None, Decision]:
-        """Do one attempt: reserve, pace, exchange, settle, record. Return (reply, None decision) or (None, what to do)."""
-        shard, user, program = self._shard, self._user, self._program
+        """Do one attempt: reserve, pace, ask, settle, check, record. Return the reply, or what is to follow the fault."""
+        shard, user, program = self.shard, self.user, self.program
         worst = shard.worst_case(prompt)
         if (denied := shard.purse.reserve(worst)) is not None:
             await shard.more_allowance(worst, denied)
         if shard.paced:
-            await shard.pace()
-        injected = (
-            inject.draw(program.inject, conversation_seed(program.seed, self.index * 4099 + self.turn * 17 + attempt))
-            if program.inject
-            else None
+            await shard.pace(worst)
+        injecting = (
+            conversation_seed(program.seed, self.index * 4099 + self.turn * 17 + number) if program.inject else None
         )
-        mark = user.mark
-        mark.reset()
-        start_ns = shard.clock()
-        fault: Fault | None = None
-        reply: Reply | None = None
-        usage: Usage | None = None
-        cancelled = False
-        shard.in_flight += 1
-        user.watch.begin(start_ns, self.deadline_ns, user.task)
-        try:
-            if injected is None:
-                reply = await user.channel.exchange(prompt, mark)
-            else:
-                mark = inject.stamps_for(injected[0], mark)
-                reply = await inject.exchange(*injected, user.channel, prompt, mark)
-            usage = reply.usage
-        except TargetFault as trouble:
-            fault, usage = trouble.fault, trouble.usage
-        except asyncio.CancelledError:
-            if user.watch.expired is None:
-                cancelled = True
-                fault = Fault(FaultKind.cancelled, "stopped")
-            else:
-                user.task.uncancel()
-                fault = user.watch.expired
-        except Exception as error:  # noqa: BLE001  the user's boundary: what escapes a connector is our bug, and is told
-            fault = Fault(FaultKind.protocol, f"internal: {type(error).__name__}: {error}")
-            shard.bug(error)
-        finally:
-            user.watch.end()
-            shard.in_flight -= 1
-        done_ns = shard.clock()
-        usage = self._bill(reply, fault, usage, prompt, "".join(mark.text), bool(mark.byte_ns))
+        attempt = await ask(user, prompt, self.deadline_ns, injecting)
+        attempt.usage = usage = self._bill(attempt, prompt)
         shard.purse.settle(worst, Spend(usage.cost_pico, usage.tokens_in + usage.tokens_out, 1, 0))
-        if injected is not None and fault is not None:
-            fault = Fault(fault.kind, fault.detail, fault.status, fault.retry_after_ns, True)
-        origin = shard.origin
-        heard = reply.text if reply else "".join(mark.text)
-        checks: list[Check] = []
-        exchange = Exchange(
-            conversation=self.index,
-            user=user.index,
-            turn=self.turn,
-            attempt=attempt,
-            phase=program.phases.at(self.ready_ns - origin),
-            step=step,
-            planned_ns=self.ready_ns - origin,
-            start_ns=start_ns - origin,
-            sent_ns=mark.sent_ns - origin if mark.sent_ns else 0,
-            done_ns=done_ns - origin,
-            byte_ns=mark.byte_ns - origin if mark.byte_ns else 0,
-            event_ns=mark.event_ns - origin if mark.event_ns else 0,
-            token_ns=mark.token_ns - origin if mark.token_ns else 0,
-            seen_ns=mark.seen_ns - origin if mark.seen_ns else 0,
-            last_ns=mark.last_ns - origin if mark.last_ns else 0,
-            connect_ns=mark.connect_ns,
-            events=mark.events,
-            gaps_us=mark.gaps_us,
-            usage=usage,
-            status=reply.status if reply else fault.status if fault else None,
-            fault=fault,
-            injected=injected[0].kind if injected else None,
-            repetition=score(heard, self._heard[-10:]) if program.repetition and reply else -1.0,
-            said=said,
-            heard=heard,
-        )
-        if reply is not None and expect:
-            checks = self._check(expect, reply, exchange)
-            bad = next(
-                (result for wish, result in zip(expect, checks, strict=True) if wish.hard and not result.ok), None
-            )
-            if bad:
-                fault = Fault(FaultKind.expectation, f"expected {bad.name}: {bad.detail}", reply.status)
-            exchange = msgspec.structs.replace(exchange, checks=checks, fault=fault)
+        exchange = record(user, attempt, self.index, self.turn, number, step, self.ready_ns, said)
+        reply, fault = attempt.reply, attempt.fault
+        if reply is not None:
+            if program.repetition:
+                exchange = msgspec.structs.replace(exchange, repetition=score(reply.text, self._heard[-10:]))
+            if expect:
+                exchange = self._checked(exchange, reply, expect)
+                fault = exchange.fault
         self._last_exchange = exchange
-        self.ready_ns = done_ns
-        return self._conclude(exchange, reply, fault, cancelled)
+        self.ready_ns = attempt.done_ns
+        if attempt.cancelled:
+            shard.record(exchange)
+            raise asyncio.CancelledError
+        return self._conclude(exchange, reply, fault)
 
-    def _conclude(
-        self, exchange: Exchange, reply: Reply | None, fault: Fault | None, cancelled: bool
-    ) -> tuple[Reply | None, Decision]:
+    def _checked(self, exchange: Exchange, reply: Reply, expect: Sequence[Expectation]) -> Exchange:
+        """Return the exchange with the results of its checks; a hard one that fails makes it a fault."""
+        checks = self._check(expect, reply, exchange)
+        bad = next((result for wish, result in zip(expect, checks, strict=True) if wish.hard and not result.ok), None)
+        fault = Fault(FaultKind.expectation, f"expected {bad.name}: {bad.detail}", reply.status) if bad else None
+        return msgspec.structs.replace(exchange, checks=checks, fault=fault)
+
+    def _conclude(self, exchange: Exchange, reply: Reply | None, fault: Fault | None) -> tuple[Reply | None, Decision]:
         """Record the exchange; keep the reply, or say what follows the fault."""
-        shard = self._shard
+        shard = self.shard
         shard.settled(fault)
-        if fault is None and reply is not None:
+        if fault is None:
+            assert reply is not None
             shard.record(exchange)
             self._keep(exchange, reply)
             return reply, _FINE
-        if cancelled or fault is None:
-            shard.record(exchange)
-            raise asyncio.CancelledError
-        decision = decide(fault, exchange.attempt, self._program.policy, shard.jitter)
+        decision = decide(fault, exchange.attempt, self.program.policy, shard.jitter)
         if decision.action == "retry":
             if shard.stopping:
                 decision = Decision("skip")
@@ -300,23 +256,22 @@ class Talk:
     def _keep(self, exchange: Exchange, reply: Reply) -> None:
         self.last = reply
         self.history.heard(reply.text)
-        if self._program.repetition:
+        if self.program.repetition:
             self._heard.append(reply.text)
         if reply.conversation_id is not None:
-            self._conversation_id = reply.conversation_id
-        ttft_ns, latency_ns = self._program.slow_ns
+            self.conversation_id = reply.conversation_id
+        ttft_ns, latency_ns = self.program.slow_ns
         if (ttft_ns and exchange.seen_ns - exchange.sent_ns > ttft_ns) or (
             latency_ns and exchange.last_ns - exchange.sent_ns > latency_ns
         ):
             self._slow = True
 
-    def _bill(
-        self, reply: Reply | None, fault: Fault | None, usage: Usage | None, prompt: Prompt, heard: str, answered: bool
-    ) -> Usage:
+    def _bill(self, attempt: Attempt, prompt: Prompt) -> Usage:
         """Return what the attempt used: as reported, else estimated (and marked so) when the target did work for it."""
-        program = self._program
+        program = self.program
+        usage, heard = attempt.usage, attempt.heard
         if usage is None or not (usage.tokens_in or usage.tokens_out):
-            if reply is None and not (answered and fault is not None and fault.kind in BILLED and heard):
+            if attempt.reply is None and not heard:
                 return NOTHING
             sent = sum(program.count(message.content) for message in prompt.messages) + (
                 program.count(prompt.system) if prompt.system else 0
@@ -326,9 +281,9 @@ class Talk:
             usage = msgspec.structs.replace(usage, tokens_out=program.count(heard), estimated=True)
         if program.prices is not None:
             usage = msgspec.structs.replace(usage, cost_pico=cost_pico(usage, program.prices))
-        self._usage = usage
-        self._tokens_in += usage.tokens_in
-        self._tokens_out += usage.tokens_out
+        self.usage = usage
+        self.tokens_in += usage.tokens_in
+        self.tokens_out += usage.tokens_out
         self._cost += usage.cost_pico
         return usage
 
@@ -352,9 +307,9 @@ class Talk:
 
     async def _wait_until(self, at_ns: int) -> int:
         if self.deadline_ns and at_ns > self.deadline_ns:
-            await self._shard.sleep_until(self.deadline_ns)
+            await self.shard.sleep_until(self.deadline_ns)
             raise Failed("the conversation took longer than its timeout")
-        await self._shard.sleep_until(at_ns)
+        await self.shard.sleep_until(at_ns)
         return at_ns
 
     def _last_words(self) -> str:
@@ -365,10 +320,10 @@ class Talk:
 
     async def run(self) -> str:
         """Play the scenario once; record and return the outcome."""
-        shard = self._shard
+        shard = self.shard
         outcome, reason = "completed", ""
         try:
-            await self.play(self._program.steps, "steps")
+            await self.play(self.program.steps, "steps")
         except Ended as ended:
             outcome, reason = "ended", str(ended)
         except Failed as failed:
@@ -385,20 +340,20 @@ class Talk:
         return outcome
 
     def _tell(self, outcome: str, reason: str) -> None:
-        shard = self._shard
+        shard = self.shard
         origin = shard.origin
         shard.record(
             Told(
                 conversation=self.index,
-                user=self._user.index,
-                phase=self._program.phases.at(self.planned_ns - origin),
+                user=self.user.index,
+                phase=self.program.phases.at(self.planned_ns - origin),
                 planned_ns=self.planned_ns - origin,
                 start_ns=self.start_ns - origin,
                 done_ns=shard.clock() - origin,
                 outcome=outcome,
                 turns=self.turn,
-                tokens_in=self._tokens_in,
-                tokens_out=self._tokens_out,
+                tokens_in=self.tokens_in,
+                tokens_out=self.tokens_out,
                 cost_pico=self._cost,
                 reason=reason,
                 checks_ok=self._ok,
@@ -409,55 +364,3 @@ class Talk:
 
 
 _FINE = Decision("skip")
-
-
-def _reply_json(talk: Talk) -> object:
-    try:
-        return msgspec.json.decode(talk.last.text.encode()) if talk.last else None
-    except msgspec.DecodeError:
-        return None
-
-
-def _usage(talk: Talk) -> object:
-    usage = talk._usage
-    return {
-        "input": usage.tokens_in, "output": usage.tokens_out, "cached": usage.cached, "reasoning": usage.reasoning,
-        "total": usage.tokens_in + usage.tokens_out, "cost": usage.cost_pico / 1e12,
-    }  # fmt: skip
-
-
-_NAMES = {
-    "turn": lambda talk: talk.turn,
-    "conversation": lambda talk: talk.index,
-    "user": lambda talk: talk._user.index,
-    "loop": lambda talk: (
-        talk._loops[-1]
-        if talk._loops
-        else {"index": 0, "index0": -1, "item": None, "length": 0, "first": False, "last": False}
-    ),
-    "reply": lambda talk: talk.last.text if talk.last else "",
-    "reply_json": _reply_json,
-    "history": lambda talk: talk.history.as_data(),
-    "usage": _usage,
-    "now": lambda talk: iso(talk._shard.wall_ns()),
-    "rng": lambda talk: Dice(lambda: talk.rng),
-    "data": lambda talk: talk._row or {},
-    "var": lambda talk: talk.vars,
-    "env": lambda talk: talk._program.env,
-}
-
-# The original product's names, in handlebars scenarios; what each means: conversation.names.ORIGINAL_NAMES.
-_ORIGINAL = {
-    "messageIndex": lambda talk: talk.turn - 1,
-    "repetitionIndex": lambda talk: talk._loops[0]["index0"] if talk._loops else 0,
-    "timestamp": lambda talk: iso(talk._shard.wall_ns()),
-    "lastResponse": lambda talk: talk.last.text if talk.last else "",
-    "response": lambda talk: talk.last.text if talk.last else "",
-    "conversationId": lambda talk: talk._conversation_id or str(talk.index),
-    "messageCount": lambda talk: len(talk.history.messages),
-    "tokenCount": lambda talk: talk._tokens_in + talk._tokens_out,
-    "lastAssistantMessage": lambda talk: talk._last_of("assistant"),
-    "lastUserMessage": lambda talk: talk._last_of("user"),
-    "index": lambda talk: talk._loops[-1]["index0"] if talk._loops else 0,
-    "sessionId": lambda talk: talk._program.spec.session,
-}

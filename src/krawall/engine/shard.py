@@ -132,8 +132,19 @@ class Shard:
                 self._hungry.discard(future)
             denied = self.purse.reserve(worst) or ""
 
-    async def pace(self) -> None:
-        """Wait for the client-side limit and the circuit breaker."""
+    async def pace(self, worst: Spend) -> None:
+        """Wait for the client-side limit and the circuit breaker; `worst` is given back when the session stops meanwhile.
+
+        Raises:
+            Stopped: the session ends.
+        """
+        try:
+            await self._wait_for_pace()
+        except (Stopped, asyncio.CancelledError):
+            self.purse.settle(worst, Spend())
+            raise
+
+    async def _wait_for_pace(self) -> None:
         for bucket in self._buckets:
             wait = bucket.take(self.clock())
             if wait:

@@ -19,6 +19,7 @@ from krawall.net.dial import dial, tls_context
 from krawall.net.http1 import Closed, Connection, Receiver
 from krawall.wire import auth
 from krawall.wire.redact import Redactor
+from krawall.wire.reply import NotMapped, Reader
 
 VERSION_AGENT = "krawall"
 
@@ -143,6 +144,16 @@ def status_fault(route: Route, status: int, headers: dict[bytes, bytes], detail:
             status=status,
         )
     return TargetFault(FaultKind.protocol, f"unexpected status {status}{said}", status=status)
+
+
+def words_of(reader: Reader, body: bytes) -> str:
+    """Return what the server says in a body that is no reply: its error by the mapping, else its first words."""
+    try:
+        if error := reader.event(body).error:
+            return error
+    except NotMapped:
+        pass
+    return body[:300].decode("utf-8", "replace")
 
 
 def retry_after(headers: dict[bytes, bytes]) -> int | None:

@@ -227,7 +227,8 @@ def _has_field(model: type[BaseModel] | None, name: str) -> bool:
 
 def _inner_model(annotation: object) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
+        model: type[BaseModel] = annotation
+        return model
     for part in getattr(annotation, "__args__", ()):
         if found := _inner_model(part):
             return found
@@ -252,7 +253,8 @@ def schema() -> dict[str, Any]:
             definitions[name] = _short_form(long, word, field)
             options.append({"$ref": f"#/$defs/{name}"})
     definitions["AnyStep"] = {"anyOf": options}
-    return _with_short_forms(whole)
+    short: dict[str, Any] = _with_short_forms(whole)
+    return short
 
 
 def _short_form(long: dict[str, Any], word: str, field: str) -> dict[str, Any]:

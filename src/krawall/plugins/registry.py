@@ -57,12 +57,12 @@ def load(family: Family, kind: str) -> type[Any]:
 
 
 def _subclasses(module: Any, base: type) -> list[type]:
-    members = vars(module).values()
+    members: list[Any] = list(vars(module).values())
     return [
         m
         for m in members
         if isinstance(m, type) and issubclass(m, base) and m.__module__ == module.__name__ and "kind" in m.model_fields
-    ]  # type: ignore[attr-defined]
+    ]
 
 
 def nearest(word: str, known: Any) -> str:

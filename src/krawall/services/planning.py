@@ -132,6 +132,24 @@ def check(scenario: Scenario, target: Target | None, columns: list[str] | None) 
     return errors
 
 
+def validate_scenario(scenario: Scenario, folder: Path, source: str) -> None:
+    """Check a scenario as far as that goes without a network.
+
+    Raises:
+        DocumentError: every place that is wrong.
+    """
+    assemble()
+    rows = read_rows(scenario, folder)
+    target = scenario.target
+    if target is not None and (target.url or target.connector == "echo"):
+        target = resolve(target)
+    errors = check(
+        scenario, target if target is not None and target.connector else None, sorted(rows[0]) if rows else None
+    )
+    if errors:
+        raise DocumentError(source, errors)
+
+
 def _target_problems(target: Target) -> list[Place]:
     errors = []
     try:
@@ -310,7 +328,8 @@ def ask_guard(target: Target, load: Closed | Open, scenario: Scenario, confirmed
         Unreachable: the host does not resolve.
     """
     if target.connector == "echo":
-        site, addresses = parse_url("http://127.0.0.1/"), ["127.0.0.1"]
+        site = parse_url("http://127.0.0.1/")
+        addresses: Sequence[str] = [site.host]
     else:
         site = parse_url(REFERENCE.sub("x", target.url))
         addresses = [site.host] if site.literal else resolve_host(site)

@@ -11,7 +11,7 @@ from krawall.model.connector import Channel, Connector, Gate, Line, Mark, Secret
 from krawall.model.exchange import FaultKind, Prompt, Reply, TargetFault
 from krawall.model.policy import Timeouts
 from krawall.model.target import Target
-from krawall.net.caller import Caller, Route, status_fault
+from krawall.net.caller import Caller, Route, status_fault, words_of
 from krawall.wire.reply import NotMapped, Reader, compile_reply
 from krawall.wire.request import compile_request
 
@@ -82,7 +82,9 @@ class HttpChannel:
         reader = self._line.reader
         status = self._status
         if not 200 <= status < 300:
-            raise status_fault(self._line.route, status, self._headers, reader.error_text(body))
+            raise status_fault(self._line.route, status, self._headers, words_of(reader, body))
+        if not body.isascii() and not _is_utf8(body):
+            raise TargetFault(FaultKind.protocol, "the reply is not valid UTF-8", status=status)
         try:
             found = reader.read(body)
         except NotMapped as error:
@@ -104,3 +106,11 @@ class HttpChannel:
     async def close(self) -> None:
         """Hang up."""
         await self._caller.close()
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

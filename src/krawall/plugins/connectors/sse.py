@@ -11,7 +11,7 @@ from krawall.model.connector import Channel, Connector, Gate, Line, Mark, Secret
 from krawall.model.exchange import FaultKind, Prompt, Reply, TargetFault, Usage
 from krawall.model.policy import Timeouts
 from krawall.model.target import Target
-from krawall.net.caller import Caller, Route, status_fault
+from krawall.net.caller import Caller, Route, status_fault, words_of
 from krawall.wire.reply import NotMapped, Reader, compile_reply, merge_usage
 from krawall.wire.request import compile_request
 from krawall.wire.sse import EventParser
@@ -150,7 +150,7 @@ class SseChannel:
         text, status, usage = "".join(self._text), self._status, self._usage
         route = self._line.route
         if self._plain is not None:
-            words = self._line.reader.error_text(b"".join(self._plain))
+            words = words_of(self._line.reader, b"".join(self._plain))
             if 200 <= status < 300:
                 detail = f"asked for a stream, got {self._headers.get(b'content-type', b'').decode('latin-1')}: {words}"
                 raise TargetFault(FaultKind.protocol, route.redact(detail)[:300], status=status)

@@ -1,0 +1,5 @@
+"""`python -m krawall`."""
+
+from krawall.cli.main import main
+
+main()

@@ -1,0 +1,66 @@
+"""What the names in texts stand for, looked up only by texts that use them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from krawall.clock import iso
+from krawall.conversation.dice import Dice
+
+if TYPE_CHECKING:
+    from krawall.engine.conversation import Talk
+
+
+def _reply_json(talk: Talk) -> object:
+    try:
+        return msgspec.json.decode(talk.last.text.encode()) if talk.last else None
+    except msgspec.DecodeError:
+        return None
+
+
+def _usage(talk: Talk) -> object:
+    usage = talk.usage
+    return {
+        "input": usage.tokens_in, "output": usage.tokens_out, "cached": usage.cached, "reasoning": usage.reasoning,
+        "total": usage.tokens_in + usage.tokens_out, "cost": usage.cost_pico / 1e12,
+    }  # fmt: skip
+
+
+NAMES: dict[str, Callable[[Talk], object]] = {
+    "turn": lambda talk: talk.turn,
+    "conversation": lambda talk: talk.index,
+    "user": lambda talk: talk.user.index,
+    "loop": lambda talk: (
+        talk.loops[-1]
+        if talk.loops
+        else {"index": 0, "index0": -1, "item": None, "length": 0, "first": False, "last": False}
+    ),
+    "reply": lambda talk: talk.last.text if talk.last else "",
+    "reply_json": _reply_json,
+    "history": lambda talk: talk.history.as_data(),
+    "usage": _usage,
+    "now": lambda talk: iso(talk.shard.wall_ns()),
+    "rng": lambda talk: Dice(lambda: talk.rng),
+    "data": lambda talk: talk.row or {},
+    "var": lambda talk: talk.vars,
+    "env": lambda talk: talk.program.env,
+}
+
+# The original product's names, in handlebars scenarios; what each means: conversation.names.ORIGINAL_NAMES.
+ORIGINAL: dict[str, Callable[[Talk], object]] = {
+    "messageIndex": lambda talk: talk.turn - 1,
+    "repetitionIndex": lambda talk: talk.loops[0]["index0"] if talk.loops else 0,
+    "timestamp": lambda talk: iso(talk.shard.wall_ns()),
+    "lastResponse": lambda talk: talk.last.text if talk.last else "",
+    "response": lambda talk: talk.last.text if talk.last else "",
+    "conversationId": lambda talk: talk.conversation_id or str(talk.index),
+    "messageCount": lambda talk: len(talk.history.messages),
+    "tokenCount": lambda talk: talk.tokens_in + talk.tokens_out,
+    "lastAssistantMessage": lambda talk: talk.last_of("assistant"),
+    "lastUserMessage": lambda talk: talk.last_of("user"),
+    "index": lambda talk: talk.loops[-1]["index0"] if talk.loops else 0,
+    "sessionId": lambda talk: talk.program.spec.session,
+}
