@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
-from krawall.conversation.checks import Facts, check
+from krawall.conversation.checks import check
+from krawall.conversation.facts import Facts
 from krawall.conversation.history import History
 from krawall.conversation.repetition import score
 from krawall.conversation.template import RenderError
@@ -192,7 +193,7 @@ class Talk:
     def _prompt(self, said: str) -> Prompt:
         program = self.program
         if program.keep_history:
-            messages = select(self.history.messages, program.window, program.count)
+            messages = select(self.history.messages, program.window, program.count, self._system)
         else:
             messages = [Message("user", said)]
         return Prompt(messages, said, self._system, self.conversation_id if program.server_history else None)

@@ -17,6 +17,7 @@ from krawall.wire.log import Header, encode_lines
 
 SEGMENT_BYTES = 256 << 20
 BACKLOG_BYTES = 64 << 20
+CHUNK_BYTES = 256 << 10  # each hand-over wakes the writer, which costs the loop more than the bytes do
 
 
 class LogFile:
@@ -29,8 +30,9 @@ class LogFile:
         self._bodies = bodies
         self._segment = 0
         self._in_segment = 0
+        self._held = bytearray()
         self._backlog = 0
-        self._queue: SimpleQueue[bytes | None] = SimpleQueue()
+        self._queue: SimpleQueue[bytearray | None] = SimpleQueue()
         self._error: OSError | None = None
         self.bodies_dropped = 0
         self._file = self._open()
@@ -57,12 +59,20 @@ class LogFile:
         if not self._bodies or self._backlog > BACKLOG_BYTES:
             batch = [_bare(line) for line in batch]
             self.bodies_dropped += len(batch) if self._bodies else 0
-        data = encode_lines(batch)
-        self._backlog += len(data)
-        self._queue.put(data)
+        self._held += encode_lines(batch)
+        if len(self._held) >= CHUNK_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand what is held to the writer."""
+        if self._held:
+            data, self._held = self._held, bytearray()
+            self._backlog += len(data)
+            self._queue.put(data)
 
     def close(self) -> None:
         """Write the rest, wait for the writer, sync."""
+        self.flush()
         self._queue.put(None)
         self._thread.join()
         try:
@@ -91,7 +101,7 @@ class LogFile:
                 self._error = OSError(0, error.message)
 
     @staticmethod
-    def _write(handle: int, data: bytes) -> None:
+    def _write(handle: int, data: bytes | bytearray) -> None:
         view = memoryview(data)
         while view:
             view = view[os.write(handle, view) :]

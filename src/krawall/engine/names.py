@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from krawall.clock import iso
 from krawall.conversation.dice import Dice
+from krawall.conversation.facts import NotJson, read_json
 
 if TYPE_CHECKING:
     from krawall.engine.conversation import Talk
@@ -16,8 +15,8 @@ if TYPE_CHECKING:
 
 def _reply_json(talk: Talk) -> object:
     try:
-        return msgspec.json.decode(talk.last.text.encode()) if talk.last else None
-    except msgspec.DecodeError:
+        return read_json(talk.last.text) if talk.last else None
+    except NotJson:
         return None
 
 

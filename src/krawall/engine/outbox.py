@@ -1,4 +1,4 @@
-"""Fans batches of lines out to sinks: at 64 lines or every 250 ms, whichever is first. Small batches keep the loop short."""
+"""Fans batches of lines out to sinks: at 64 lines, or when it is flushed. Small batches keep the loop short."""
 
 from __future__ import annotations
 
@@ -22,12 +22,15 @@ class Outbox:
         """Take a line."""
         self._held.append(line)
         if len(self._held) >= BATCH:
-            self.flush()
+            self._hand_over()
 
     def flush(self) -> None:
-        """Hand over what is held."""
-        if not self._held:
-            return
+        """Hand over what is held, and let the sinks write."""
+        self._hand_over()
+        for sink in list(self.sinks):
+            sink.flush()
+
+    def _hand_over(self) -> None:
         batch, self._held = self._held, []
         for sink in list(self.sinks):
             try:

@@ -19,6 +19,8 @@ class User:
 
     __slots__ = ("channel", "index", "mark", "shard", "task", "watch")
 
+    index: int
+
     def __init__(self, shard: Shard, index: int) -> None:
         self.shard = shard
         self.index = index

@@ -7,6 +7,7 @@ Values below 128 have a bucket each. Above, every power of two is split in 64 eq
 
 from __future__ import annotations
 
+from collections import Counter
 from math import ceil
 
 _EXACT = 128
@@ -43,7 +44,7 @@ class Histogram:
     __slots__ = ("buckets", "count", "high", "low", "total")
 
     def __init__(self) -> None:
-        self.buckets: dict[int, int] = {}
+        self.buckets: Counter[int] = Counter()
         self.count = 0
         self.total = 0
         self.low = _LIMIT
@@ -98,13 +99,13 @@ class Histogram:
             self.high = high
         self.count += len(values)
         self.total += sum(values)
-        buckets = self.buckets
-        get = buckets.get
-        for value in values:
-            if value >= 128:
-                shift = value.bit_length() - 7
-                value = (shift << 6) + (value >> shift)
-            buckets[value] = get(value, 0) + 1
+        # Counter.update counts in C; the comprehension is bucket_of, written out.
+        self.buckets.update(
+            [
+                value if value < 128 else ((value.bit_length() - 7) << 6) + (value >> (value.bit_length() - 7))
+                for value in values
+            ]
+        )
 
     def merge(self, other: Histogram) -> None:
         """Add what `other` holds."""
@@ -209,7 +210,7 @@ class Histogram:
             raise ValueError("not a histogram: expected [min, max], [total high, total low], [bucket, count], ...")
         made.low, made.high = pairs[0]
         made.total = (pairs[1][0] << 32) + pairs[1][1]
-        made.buckets = dict(pairs[2:])  # type: ignore[arg-type]  # pairs are lists of two
+        made.buckets = Counter(dict(pairs[2:]))  # type: ignore[arg-type]  # pairs are lists of two
         made.count = sum(made.buckets.values())
         return made
 

@@ -15,6 +15,10 @@ class Sink(Protocol):
         """Take a batch. Raises when the sink can go on no longer."""
         ...
 
+    def flush(self) -> None:
+        """Let go of what is held back, a few times a second."""
+        ...
+
     def close(self) -> None:
         """Write what is left and close. Raises when that fails."""
         ...

@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from random import Random
-from typing import Any, ClassVar, NoReturn, Protocol
+from types import UnionType
+from typing import Any, ClassVar, NoReturn, Protocol, Union, get_args, get_origin
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
@@ -124,17 +125,29 @@ def texts(document: Document, path: str) -> Iterator[tuple[str, str, bool]]:
     """Yield (path, text, is_expression) for each template and expression of a document, inner steps left out."""
     for name, field in type(document).model_fields.items():
         value = getattr(document, name)
-        where = f"{path}.{field.alias or name}"
-        marks = [type(mark) for mark in field.metadata] + _union_marks(field.annotation)
-        yield from _texts_in(value, where, TemplateMark in marks, ExpressionMark in marks)
+        marks = {type(mark) for mark in field.metadata} | _marks(field.annotation, value)
+        yield from _texts_in(value, f"{path}.{field.alias or name}", TemplateMark in marks, ExpressionMark in marks)
 
 
-def _union_marks(annotation: object) -> list[type]:
-    """Marks inside `Text | None`, `list[Text]`, `dict[str, Text]`."""
-    found: list[type] = [type(mark) for mark in getattr(annotation, "__metadata__", ())]
-    for part in getattr(annotation, "__args__", ()):
-        found += _union_marks(part)
+def _marks(annotation: object, value: object) -> set[type]:
+    """Return the marks that hold for a value: those of the member of a union, or the items, that it can be."""
+    found = {type(mark) for mark in getattr(annotation, "__metadata__", ())}
+    origin = get_origin(annotation)
+    if origin in (list, dict) and isinstance(value, origin):
+        return found | {mark for part in get_args(annotation) for mark in _all_marks(part)}
+    if origin in (Union, UnionType):
+        return found | {mark for part in get_args(annotation) for mark in _marks(part, value) if _can_be(part, value)}
     return found
+
+
+def _all_marks(annotation: object) -> set[type]:
+    found = {type(mark) for mark in getattr(annotation, "__metadata__", ())}
+    return found.union(*(_all_marks(part) for part in get_args(annotation)))
+
+
+def _can_be(annotation: object, value: object) -> bool:
+    origin = get_origin(annotation)
+    return isinstance(value, origin) if origin in (list, dict) else isinstance(value, str)
 
 
 def _texts_in(value: object, where: str, template: bool, expression: bool) -> Iterator[tuple[str, str, bool]]:

@@ -143,9 +143,7 @@ def _paths(loc: Sequence[str | int], data: object) -> tuple[list[str | int], str
     here: Any = data
     for index, part in enumerate(loc):
         tag = isinstance(part, str) and (part in step_classes() or "[" in part or part in _UNION_PARTS)
-        if (isinstance(here, Mapping) and part in here) or (
-            isinstance(here, list) and isinstance(part, int) and part < len(here)
-        ):
+        if _has(here, part):
             here = here[part]
             raw.append(part)
             shown.append(str(part))
@@ -156,6 +154,12 @@ def _paths(loc: Sequence[str | int], data: object) -> tuple[list[str | int], str
             here = _through_shorthand(here, part, raw)
             shown.append(str(part))
     return raw, ".".join(shown)
+
+
+def _has(here: Any, part: str | int) -> bool:
+    if isinstance(here, Mapping):
+        return part in here
+    return isinstance(here, list) and isinstance(part, int) and part < len(here)
 
 
 _UNION_PARTS = {
@@ -218,7 +222,8 @@ def _model_of(model: type[BaseModel] | None, part: str) -> type[BaseModel] | Non
     for name, field in model.model_fields.items():
         if part in (name, field.alias):
             return _inner_model(field.annotation)
-    return {"closed": Closed, "open": Open}.get(part, model)
+    loads: dict[str, type[BaseModel]] = {"closed": Closed, "open": Open}
+    return loads.get(part, model)
 
 
 def _has_field(model: type[BaseModel] | None, name: str) -> bool:

@@ -57,12 +57,12 @@ def load(family: Family, kind: str) -> type[Any]:
 
 
 def _subclasses(module: Any, base: type) -> list[type]:
-    members: list[Any] = list(vars(module).values())
-    return [
-        m
-        for m in members
-        if isinstance(m, type) and issubclass(m, base) and m.__module__ == module.__name__ and "kind" in m.model_fields
-    ]
+    members = [member for member in vars(module).values() if isinstance(member, type) and issubclass(member, base)]
+    return [member for member in members if member.__module__ == module.__name__ and "kind" in _fields(member)]
+
+
+def _fields(member: Any) -> Any:
+    return member.model_fields
 
 
 def nearest(word: str, known: Any) -> str:

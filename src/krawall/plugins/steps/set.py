@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import jsonpath
-import msgspec
 from pydantic import Field, model_validator
 
+from krawall.conversation.facts import NotJson, read_json
 from krawall.model.base import Document
 from krawall.model.check import Regex
 from krawall.model.step import Conversation, Step
@@ -52,8 +52,8 @@ class Take(Document):
 
     def _from_json(self, heard: str) -> Any:
         try:
-            data = msgspec.json.decode(heard.encode())
-        except msgspec.DecodeError:
+            data = read_json(heard)
+        except NotJson:
             return self.default
         matches = jsonpath.findall(str(self.json_path), data)
         return matches[0] if matches else self.default
