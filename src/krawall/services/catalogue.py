@@ -1,0 +1,52 @@
+"""The scenario templates that come with Krawall: what there is, what each is for, and how many messages it sends."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from krawall.model.scenario import Scenario
+from krawall.model.step import count_messages
+from krawall.plugins import registry
+from krawall.plugins.assemble import read_scenario
+
+
+class TemplateInfo(msgspec.Struct, frozen=True):
+    """One template. `messages` is the expected number in one conversation: an int when it is always the same, else the mean
+    over the branches; `most` is the upper bound, None when there is none."""
+
+    name: str
+    title: str
+    category: str
+    description: str
+    reading: str
+    messages: int | float
+    most: int | None
+
+
+def templates() -> list[TemplateInfo]:
+    """Return every template, by name."""
+    return [_info(name, template(name)) for name in registry.names("templates")]
+
+
+def template(name: str) -> Scenario:
+    """Return the scenario of a template. It has no target: that comes from the command line or the server.
+
+    Raises:
+        NotFound: there is none of that name; names the nearest.
+    """
+    return read_scenario(registry.data_text("templates", name), f"template {name}")
+
+
+def _info(name: str, scenario: Scenario) -> TemplateInfo:
+    expected, most = count_messages(scenario.steps)
+    return TemplateInfo(
+        name=name,
+        title=scenario.name,
+        category=scenario.category.value,
+        description=scenario.description,
+        reading=scenario.reading,
+        messages=int(expected) if expected == most else float(expected),
+        most=None if math.isinf(most) else int(most),
+    )
