@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from krawall.model.base import Document
 from krawall.model.text import Expression, Text
@@ -82,6 +82,17 @@ class Expectation(Document):
                 f"an expectation has exactly one condition of {', '.join(CONDITIONS)}; here: {', '.join(given) or 'none'}"
             )
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_blanks(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what was not given: `equals: null` is a condition, an absent `equals` is none."""
+        blank = {
+            name
+            for key, field in type(self).model_fields.items()
+            if getattr(self, key) is None and key not in self.model_fields_set
+            for name in (key, field.alias)
+        }
+        return {name: value for name, value in handler(self).items() if name not in blank}
 
     @property
     def condition(self) -> str:
