@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from conftest import krawall, log_lines, start
 
 SCENARIO = """
@@ -33,7 +34,19 @@ def slow(bots: Callable[..., str]) -> str:
 def running(folder: Path, url: str, *more: str) -> subprocess.Popen[str]:
     """Start a session that would never end by itself, and return once it has sent messages."""
     (folder / "s.yaml").write_text(SCENARIO)
-    process = start("run", "s.yaml", "--preset", "openai-chat", "--url", f"{url}/v1/chat/completions", "--out", "out", "--json", *more, cwd=folder)
+    process = start(
+        "run",
+        "s.yaml",
+        "--preset",
+        "openai-chat",
+        "--url",
+        f"{url}/v1/chat/completions",
+        "--out",
+        "out",
+        "--json",
+        *more,
+        cwd=folder,
+    )
     wait_for_lines(folder / "out", 20)
     return process
 
@@ -76,7 +89,18 @@ def test_one_interrupt_drains_and_the_result_says_who(slow: str, tmp_path: Path)
 def test_a_second_interrupt_cancels_what_is_in_flight(bots: Callable[..., str], tmp_path: Path) -> None:
     never = bots(latency="30ms", tokens="5", freeze={"at_s": 0.0, "for_s": 100.0})
     (tmp_path / "s.yaml").write_text(SCENARIO)
-    process = start("run", "s.yaml", "--preset", "openai-chat", "--url", f"{never}/v1/chat/completions", "--out", "out", "--json", cwd=tmp_path)
+    process = start(
+        "run",
+        "s.yaml",
+        "--preset",
+        "openai-chat",
+        "--url",
+        f"{never}/v1/chat/completions",
+        "--out",
+        "out",
+        "--json",
+        cwd=tmp_path,
+    )
     for _ in poll():
         manifest = tmp_path / "out" / "log" / "0-1-0.jsonl"
         if manifest.exists() and manifest.stat().st_size > 0 and connections_of(process.pid):
@@ -99,7 +123,9 @@ def connections_of(pid: int) -> int:
     """Return how many sockets the engines of a run hold."""
     count = 0
     for child in children_of(pid):
-        count += sum("socket" in os.readlink(entry) for entry in Path(f"/proc/{child}/fd").iterdir() if entry.is_symlink())
+        count += sum(
+            "socket" in os.readlink(entry) for entry in Path(f"/proc/{child}/fd").iterdir() if entry.is_symlink()
+        )
     return count >= 4
 
 
@@ -108,7 +134,9 @@ def test_a_killed_engine_is_replaced_and_the_gap_is_told(slow: str, tmp_path: Pa
     victims = children_of(process.pid)
     os.kill(victims[0], signal.SIGKILL)
     for _ in poll():
-        if (tmp_path / "out" / "log" / "0-2-0.jsonl").exists() and (tmp_path / "out" / "log" / "0-2-0.jsonl").stat().st_size > 1000:
+        if (tmp_path / "out" / "log" / "0-2-0.jsonl").exists() and (
+            tmp_path / "out" / "log" / "0-2-0.jsonl"
+        ).stat().st_size > 1000:
             break
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
@@ -125,7 +153,10 @@ def test_a_killed_conductor_leaves_a_log_that_can_be_counted_and_no_engine_behin
     process.kill()
     process.communicate(timeout=60)
     for _ in poll():
-        if not any(Path(f"/proc/{pid}/cmdline").exists() and b"krawall" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in engines):
+        if not any(
+            Path(f"/proc/{pid}/cmdline").exists() and b"krawall" in Path(f"/proc/{pid}/cmdline").read_bytes()
+            for pid in engines
+        ):
             break
     again = krawall("recount", "out", "--json", cwd=tmp_path)
     assert again.code == 70
@@ -137,7 +168,17 @@ def test_a_killed_conductor_leaves_a_log_that_can_be_counted_and_no_engine_behin
 
 def test_a_full_disk_stops_the_session_with_a_reason(slow: str, tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(SCENARIO)
-    arguments = ["run", "s.yaml", "--preset", "openai-chat", "--url", f"{slow}/v1/chat/completions", "--out", "out", "--json"]
+    arguments = [
+        "run",
+        "s.yaml",
+        "--preset",
+        "openai-chat",
+        "--url",
+        f"{slow}/v1/chat/completions",
+        "--out",
+        "out",
+        "--json",
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "krawall", *arguments],
         cwd=tmp_path,

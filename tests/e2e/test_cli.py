@@ -8,12 +8,10 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+
 from conftest import krawall, log_lines
 
-SUMMARY_KEYS = (
-    "session plan_hash seed state outcome reason verdict exit_code conversations turns attempts errors metrics rates tokens cost_usd "
-    "thresholds generator directory"
-).split()
+SUMMARY_KEYS = ["session", "plan_hash", "seed", "state", "outcome", "reason", "verdict", "exit_code", "conversations", "turns", "attempts", "errors", "metrics", "rates", "tokens", "cost_usd", "thresholds", "generator", "directory"]
 NUMBERS = {"count", "min", "mean", "p50", "p75", "p90", "p95", "p99", "p999", "max", "unit"}
 
 SMALL = """
@@ -59,7 +57,9 @@ def test_streams_and_replies_count_the_same_tokens(bot: str, tmp_path: Path) -> 
 
 def test_the_simple_bot_keeps_the_history_itself(bot: str, tmp_path: Path) -> None:
     write(tmp_path, SMALL)
-    ran = krawall("run", "s.yaml", "--preset", "custom-http", "--url", f"{bot}/chat", "--out", "out", "--json", cwd=tmp_path)
+    ran = krawall(
+        "run", "s.yaml", "--preset", "custom-http", "--url", f"{bot}/chat", "--out", "out", "--json", cwd=tmp_path
+    )
     assert ran.json["conversations"]["completed"] == 6, ran.err
 
 
@@ -89,7 +89,9 @@ def test_a_wrong_key_is_not_load_and_never_passes(bots: Callable[..., str], tmp_
 def test_a_few_wrong_answers_without_thresholds_do_not_pass_either(bots: Callable[..., str], tmp_path: Path) -> None:
     locked = bots(api_key="right", latency="1ms")
     write(tmp_path, SMALL)
-    ran = krawall("run", "s.yaml", "--url", f"{locked}/v1/chat/completions", "--conversations", "2", "--json", cwd=tmp_path)
+    ran = krawall(
+        "run", "s.yaml", "--url", f"{locked}/v1/chat/completions", "--conversations", "2", "--json", cwd=tmp_path
+    )
     assert (ran.code, ran.json["verdict"]) == (10, "failed")
     assert "no turn succeeded: 401 x 2" in ran.json["reason"]
 
@@ -151,7 +153,16 @@ thresholds: ['p95(latncy) < 1s']
     write(tmp_path, text)
     ran = krawall("run", "s.yaml", "--url", "http://127.0.0.1:9/", cwd=tmp_path)
     assert ran.code == 2
-    for words in ("line 2", "'history'", "line 4", "'message'", "steps.1.loop.steps.1.text", "line 8", "load.users", "line 9"):
+    for words in (
+        "line 2",
+        "'history'",
+        "line 4",
+        "'message'",
+        "steps.1.loop.steps.1.text",
+        "line 8",
+        "load.users",
+        "line 9",
+    ):
         assert words in ran.err, ran.err
     fixed = text.replace("histroy", "history").replace("mesage", "message").replace("{a: 1}", "b").replace("two", "2")
     write(tmp_path, fixed)
@@ -174,14 +185,27 @@ def test_init_writes_a_file_that_runs(bot: str, tmp_path: Path) -> None:
     assert krawall("init", cwd=tmp_path).code == 0
     assert krawall("init", cwd=tmp_path).code != 0, "a file that is there stays"
     assert krawall("validate", "scenario.yaml", cwd=tmp_path).code == 0
-    ran = krawall("run", "scenario.yaml", "--url", f"{bot}/v1/chat/completions", "--users", "2", "--conversations", "2", "--json", cwd=tmp_path)
+    ran = krawall(
+        "run",
+        "scenario.yaml",
+        "--url",
+        f"{bot}/v1/chat/completions",
+        "--users",
+        "2",
+        "--conversations",
+        "2",
+        "--json",
+        cwd=tmp_path,
+    )
     assert ran.json["errors"] == {}, ran.err
 
 
 def test_the_schema_checks_what_the_model_checks(tmp_path: Path) -> None:
     schema = krawall("schema", cwd=tmp_path).json
     validator = jsonschema.Draft202012Validator(schema)
-    validator.validate({"name": "x", "steps": [{"message": "hi"}, "hello", {"loop": 2, "steps": [{"if": "true", "then": ["a"]}]}]})
+    validator.validate(
+        {"name": "x", "steps": [{"message": "hi"}, "hello", {"loop": 2, "steps": [{"if": "true", "then": ["a"]}]}]}
+    )
     assert list(validator.iter_errors({"name": "x", "steps": [{"mesage": "hi"}]}))
 
 
@@ -203,7 +227,18 @@ def test_a_template_runs_without_a_file(bot: str, tmp_path: Path) -> None:
 
 def test_an_open_model_meets_its_rate(bot: str, tmp_path: Path) -> None:
     write(tmp_path, SMALL)
-    ran = krawall("run", "s.yaml", "--url", f"{bot}/v1/chat/completions", "--rate", "40/s", "--duration", "2s", "--json", cwd=tmp_path)
+    ran = krawall(
+        "run",
+        "s.yaml",
+        "--url",
+        f"{bot}/v1/chat/completions",
+        "--rate",
+        "40/s",
+        "--duration",
+        "2s",
+        "--json",
+        cwd=tmp_path,
+    )
     assert ran.json["conversations"]["planned"] == 80
     assert ran.json["conversations"]["completed"] == 80, ran.err
 
@@ -235,9 +270,21 @@ def test_secrets_stay_secret(bots: Callable[..., str], tmp_path: Path) -> None:
     canary = "canary-7f3a9c-secret"
     locked = bots(api_key=canary, latency="1ms")
     write(tmp_path, SMALL.replace("preset: mock", "preset: mock, auth: {bearer: '${BOT_KEY}'}"))
-    ran = krawall("run", "s.yaml", "--url", f"{locked}/v1/chat/completions", "--out", "out", "--json", cwd=tmp_path, BOT_KEY=canary)
+    ran = krawall(
+        "run",
+        "s.yaml",
+        "--url",
+        f"{locked}/v1/chat/completions",
+        "--out",
+        "out",
+        "--json",
+        cwd=tmp_path,
+        BOT_KEY=canary,
+    )
     assert ran.json["conversations"]["completed"] == 6, ran.err
-    wrong = krawall("run", "s.yaml", "--url", f"{locked}/v1/chat/completions", "--out", "wrong", cwd=tmp_path, BOT_KEY=canary + "x")
+    wrong = krawall(
+        "run", "s.yaml", "--url", f"{locked}/v1/chat/completions", "--out", "wrong", cwd=tmp_path, BOT_KEY=canary + "x"
+    )
     assert wrong.code != 0
     missing = krawall("run", "s.yaml", "--url", f"{locked}/v1/chat/completions", "--out", "missing", cwd=tmp_path)
     assert "BOT_KEY" in missing.err + missing.out
@@ -246,7 +293,9 @@ def test_secrets_stay_secret(bots: Callable[..., str], tmp_path: Path) -> None:
     assert not any(canary in text for text in everything)
 
 
-@pytest.mark.parametrize("arguments", [["run"], ["nonsense"], ["run", "s.yaml", "--users", "many"], ["run", "no-such.yaml"]])
+@pytest.mark.parametrize(
+    "arguments", [["run"], ["nonsense"], ["run", "s.yaml", "--users", "many"], ["run", "no-such.yaml"]]
+)
 def test_wrong_usage_exits_two_and_says_why(arguments: list[str], tmp_path: Path) -> None:
     write(tmp_path, SMALL)
     ran = krawall(*arguments, cwd=tmp_path)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from conftest import krawall, log_lines
 
 SCENARIO = """
@@ -40,7 +41,9 @@ def test_one_three_and_seven_shards_say_the_same(users: int, bot: str, tmp_path:
             "--out", out, "--json", cwd=tmp_path,
         )  # fmt: skip
         assert ran.json["conversations"]["completed"] == 21, ran.err
-        texts.append(sorted((line["conversation"], line["turn"], line["said"]) for line in log_lines(out) if line["k"] == "x"))
+        texts.append(
+            sorted((line["conversation"], line["turn"], line["said"]) for line in log_lines(out) if line["k"] == "x")
+        )
     assert texts[0] == texts[1] == texts[2]
     assert len({said for _, _, said in texts[0]}) > 40
 
@@ -50,14 +53,29 @@ def test_another_seed_says_something_else(bot: str, tmp_path: Path) -> None:
     texts = []
     for seed in ("1", "2"):
         out = tmp_path / seed
-        krawall("run", "s.yaml", "--url", f"{bot}/v1/chat/completions", "--seed", seed, "--out", out, "--json", cwd=tmp_path)
-        texts.append(sorted((line["conversation"], line["turn"], line["said"]) for line in log_lines(out) if line["k"] == "x"))
+        krawall(
+            "run", "s.yaml", "--url", f"{bot}/v1/chat/completions", "--seed", seed, "--out", out, "--json", cwd=tmp_path
+        )
+        texts.append(
+            sorted((line["conversation"], line["turn"], line["said"]) for line in log_lines(out) if line["k"] == "x")
+        )
     assert texts[0] != texts[1]
 
 
 def test_recount_gives_the_live_summary_to_the_last_digit(bot: str, tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(SCENARIO)
-    ran = krawall("run", "s.yaml", "--url", f"{bot}/v1/chat/completions", "--processes", "2", "--out", "out", "--json", cwd=tmp_path)
+    ran = krawall(
+        "run",
+        "s.yaml",
+        "--url",
+        f"{bot}/v1/chat/completions",
+        "--processes",
+        "2",
+        "--out",
+        "out",
+        "--json",
+        cwd=tmp_path,
+    )
     again = krawall("recount", "out", "--json", cwd=tmp_path)
     assert again.json == ran.json
     assert again.code == ran.code

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import krawall, log_lines
 
+from conftest import krawall, log_lines
 from krawall.model.step import count_messages
 from krawall.plugins import registry
 from krawall.plugins.assemble import assemble

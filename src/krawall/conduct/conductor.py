@@ -96,12 +96,12 @@ class Conductor:
             self.state = advance(self.state, State.running)
 
     def _feed(self, progress: Progress) -> None:
-        """A shard that asks twice in a row for more than it may have has reached a cap."""
+        """A shard that goes on asking for more than it may have, while no turn is in flight anywhere, has reached a cap."""
         if not progress.stop.startswith("cap:"):
             self._hungry.pop(progress.shard, None)
             return
         asked = self._hungry[progress.shard] = self._hungry.get(progress.shard, 0) + 1
-        if asked > 2:
+        if asked > 2 and not self.in_flight:
             self.stop("cap", f"the budget's {progress.stop.removeprefix('cap: ')} is used up")
 
     def _failed(self, reason: str) -> None:

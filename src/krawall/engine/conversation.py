@@ -213,7 +213,7 @@ class Talk:
         )
         attempt = await ask(user, prompt, self.deadline_ns, injecting)
         attempt.usage = usage = self._bill(attempt, prompt)
-        shard.purse.settle(worst, Spend(usage.cost_pico, usage.tokens_in + usage.tokens_out, 1, 0))
+        shard.settle(worst, Spend(usage.cost_pico, usage.tokens_in + usage.tokens_out, 1, 0))
         exchange = record(user, attempt, self.index, self.turn, number, step, self.ready_ns, said)
         reply, fault = attempt.reply, attempt.fault
         if reply is not None:

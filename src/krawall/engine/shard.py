@@ -114,23 +114,37 @@ class Shard:
         return True
 
     async def more_allowance(self, worst: Spend, denied: str) -> None:
-        """Wait until the conductor allows `worst`, or stops the session because a cap is reached.
+        """Wait until `worst` is allowed: turns in flight give back what they did not use, the conductor may have more.
 
         Raises:
-            Stopped: the session ends.
+            Stopped: the session ends; a cap that nothing in flight can free any more is a reason.
         """
+        patient = False
         while denied:
             if self.stopping:
                 raise Stopped(self.stop_reason)
-            self._asked = self._asked or f"cap: {denied}"
+            if not self.in_flight and not self._asked:
+                self._asked = f"cap: {denied}"
+                if not patient:
+                    self._poke.set()  # once; after that the report of each second is soon enough
+                patient = True
             future: asyncio.Future[None] = self.loop.create_future()
             self._hungry.add(future)
-            self._poke.set()
             try:
                 await future
             finally:
                 self._hungry.discard(future)
             denied = self.purse.reserve(worst) or ""
+
+    def settle(self, worst: Spend, actual: Spend) -> None:
+        """Turn a reservation into what was really spent; those that wait for an allowance look again."""
+        self.purse.settle(worst, actual)
+        if self._hungry:
+            self._wake_hungry()
+
+    def _wake_hungry(self) -> None:
+        for future in list(self._hungry):
+            _wake(future)
 
     async def pace(self, worst: Spend) -> None:
         """Wait for the client-side limit and the circuit breaker; `worst` is given back when the session stops meanwhile.
@@ -141,7 +155,7 @@ class Shard:
         try:
             await self._wait_for_pace()
         except (Stopped, asyncio.CancelledError):
-            self.purse.settle(worst, Spend())
+            self.settle(worst, Spend())
             raise
 
     async def _wait_for_pace(self) -> None:
@@ -315,8 +329,7 @@ class Shard:
             self.purse.allow(orders.allowance)
             if self._asked.startswith("cap:"):
                 self._asked = ""
-            for future in list(self._hungry):
-                _wake(future)
+            self._wake_hungry()
         if orders.stop != "no":
             self.stop(orders.stop, orders.reason)
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 
 import msgspec
 
-from krawall.metrics.histogram import Histogram
+from krawall.metrics.histogram import Histogram, HistogramForm
 
 NEVER = 1 << 62  # the first moment of a cell that has seen nothing, ns
 
@@ -39,7 +39,7 @@ class CellForm(msgspec.Struct, array_like=True):
     last_ns: int
     numbers: list[int]
     counts: list[dict[str, int]]
-    histograms: dict[str, list[list[int]]]
+    histograms: dict[str, HistogramForm]
 
 
 class Cell:
@@ -144,7 +144,7 @@ class Cell:
     def form(self, phase: str, step: str, turn: int) -> CellForm:
         """Return the cell as it travels."""
         counts = [{str(key): count for key, count in getattr(self, name).items()} for name in COUNTS]
-        histograms = {name: histogram.to_pairs() for name, histogram in self.histograms.items()}
+        histograms = {name: histogram.form() for name, histogram in self.histograms.items()}
         return CellForm(phase, step, turn, self.first_ns, self.last_ns, self.numbers(), counts, histograms)
 
     @classmethod
@@ -157,8 +157,8 @@ class Cell:
         for name, counts in zip(COUNTS, form.counts, strict=True):
             setattr(cell, name, counts)
         cell.statuses = {int(status): count for status, count in form.counts[COUNTS.index("statuses")].items()}
-        for name, pairs in form.histograms.items():
-            cell.histograms[name] = Histogram.from_pairs(pairs)
+        for name, histogram in form.histograms.items():
+            cell.histograms[name] = Histogram.of(histogram)
         return cell
 
     def __eq__(self, other: object) -> bool:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from math import ceil
 
+import msgspec
+
 _EXACT = 128
 _LIMIT = 1 << 62  # keeps every number of the wire format below 64 bits; larger values count as this one
 
@@ -32,6 +34,16 @@ def lower_edge(index: int) -> int:
 def upper_edge(index: int) -> int:
     """Return the largest value of a bucket."""
     return lower_edge(index + 1) - 1
+
+
+class HistogramForm(msgspec.Struct, array_like=True):
+    """A histogram as it travels between processes. The sum is cut in two, so that no number needs more than 64 bits."""
+
+    low: int
+    high: int
+    total_high: int
+    total_low: int
+    buckets: dict[int, int]
 
 
 class Histogram:
@@ -195,6 +207,20 @@ class Histogram:
             return []
         head = [[self.low, self.high], [self.total >> 32, self.total & 0xFFFFFFFF]]
         return head + [[index, count] for index, count in sorted(self.buckets.items())]
+
+    def form(self) -> HistogramForm:
+        """Return the histogram as it travels; it shares the buckets, so encode it before the next record."""
+        return HistogramForm(self.low, self.high, self.total >> 32, self.total & 0xFFFFFFFF, self.buckets)
+
+    @classmethod
+    def of(cls, form: HistogramForm) -> Histogram:
+        """Return the histogram that travelled as `form`."""
+        made = cls()
+        made.low, made.high = form.low, form.high
+        made.total = (form.total_high << 32) + form.total_low
+        made.buckets = Counter(form.buckets)
+        made.count = sum(form.buckets.values())
+        return made
 
     @classmethod
     def from_pairs(cls, pairs: list[list[int]]) -> Histogram:

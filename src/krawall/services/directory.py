@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -79,6 +79,10 @@ class SessionDirectory:
     def log(self) -> Path:
         """Where the JSONL segments are."""
         return self.path / "log"
+
+    def engine_log(self) -> BinaryIO:
+        """Open the file that takes what engine processes print."""
+        return open(self.path / "engine.log", "ab")
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file whole or not at all."""

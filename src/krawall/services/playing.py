@@ -69,7 +69,7 @@ class Session:
         Raises:
             KrawallError: an engine did not start. Whatever was measured is in the directory.
         """
-        with open(self.directory.path / "engine.log", "ab") as errors:
+        with self.directory.engine_log() as errors:
             try:
                 async with asyncio.TaskGroup() as group:
                     shards = [group.create_task(self._shard(index, errors.fileno())) for index in range(self.shards)]
