@@ -12,16 +12,21 @@ from krawall.guard.hosts import Site, parse_url
 from krawall.guard.tiers import redirect_allowed
 from krawall.model.base import NS_PER_S
 from krawall.model.connector import Gate, Mark, Secrets
-from krawall.model.exchange import FaultKind, Prompt, TargetFault
+from krawall.model.exchange import FaultKind, Prompt, TargetFault, Usage
 from krawall.model.policy import Timeouts
 from krawall.model.target import Target
 from krawall.net.dial import dial, tls_context
 from krawall.net.http1 import Closed, Connection, Receiver
 from krawall.wire import auth
 from krawall.wire.redact import Redactor
-from krawall.wire.reply import NotMapped, Reader
+from krawall.wire.reply import Found, NotMapped, Reader
 
 VERSION_AGENT = "krawall"
+OURS = frozenset({"host", "user-agent", "x-krawall-session", "content-length", "transfer-encoding"})
+"""Headers that nobody may set: who we are, and how long the body is."""
+
+LONGEST_WAIT_NS = 366 * 86_400 * NS_PER_S  # no session waits a year; "never" is often written as the year 9999
+_QUOTED = 300  # letters of the server's own words in a fault
 
 
 class Route:
@@ -52,9 +57,13 @@ class Route:
             "accept": "text/event-stream, application/json" if self.target.stream else "application/json, text/plain",
             "content-type": "application/json",
         }
-        whole = {**fixed, **headers, **{name: fixed[name] for name in ("host", "user-agent", "x-krawall-session")}}
+        whole = {**fixed, **{name: value for name, value in headers.items() if name not in OURS}}
         lines = "".join(f"{name}: {value}\r\n" for name, value in whole.items())
         return f"{self.target.method} {path} HTTP/1.1\r\n{lines}content-length: ".encode("latin-1")
+
+    def quote(self, text: str) -> str:
+        """Return the beginning of what the server says, on one line. Secrets go first: a cut one would not be found."""
+        return " ".join(self.redact(text).split())[:_QUOTED]
 
     async def connect(self) -> tuple[Connection, int]:
         """Return a new connection and how long it took, ns."""
@@ -88,7 +97,7 @@ class Caller:
             TargetFault: the target failed below the level of statuses.
         """
         body = self._encode(prompt)
-        extra = "".join(f"{name}: {value}\r\n" for name, value in prompt.extra.items()) if prompt.extra else ""
+        extra = "".join(f"{k}: {v}\r\n" for k, v in prompt.extra.items() if k not in OURS) if prompt.extra else ""
         payload = b"%b%d\r\n%b\r\n%b" % (self._route.head, len(body), extra.encode("latin-1"), body)
         for last in (False, True):
             connection = self._connection
@@ -105,8 +114,10 @@ class Caller:
                         FaultKind.truncated if connection.byte_ns else FaultKind.connect, str(closed)
                     ) from None
             else:
-                mark.byte(connection.byte_ns)
                 return connection
+            finally:
+                if connection.byte_ns:
+                    mark.byte(connection.byte_ns)
         raise AssertionError("unreachable")
 
     async def _dial(self, mark: Mark) -> Connection:
@@ -121,9 +132,8 @@ class Caller:
             self._connection = None
 
 
-def status_fault(route: Route, status: int, headers: dict[bytes, bytes], detail: str) -> TargetFault:
-    """Return the fault that a status other than 2xx is. `detail` is the server's own words; secrets are scrubbed."""
-    words = route.redact(" ".join(detail.split())[:300])
+def status_fault(route: Route, status: int, headers: dict[bytes, bytes], words: str) -> TargetFault:
+    """Return the fault that a status other than 2xx is. `words`: what `words_of` found in the body."""
     said = f": {words}" if words else ""
     if status == 429:
         return TargetFault(FaultKind.rate_limited, f"429{said}", status=status, retry_after_ns=retry_after(headers))
@@ -131,41 +141,62 @@ def status_fault(route: Route, status: int, headers: dict[bytes, bytes], detail:
         return TargetFault(FaultKind.server, f"{status}{said}", status=status, retry_after_ns=retry_after(headers))
     if status >= 400:
         return TargetFault(FaultKind.rejected, f"{status}{said}", status=status)
-    if 300 <= status < 400:
-        location = headers.get(b"location", b"").decode("latin-1")
-        where = (
-            "the same host: put that address into the target"
-            if redirect_allowed(route.site, location)
-            else "elsewhere: not followed"
-        )
-        return TargetFault(
-            FaultKind.protocol,
-            f"{status}: a redirect to {route.redact(location)[:200] or 'nowhere'} ({where})",
-            status=status,
-        )
+    if status >= 300:
+        return TargetFault(FaultKind.protocol, f"{status}: a redirect {_whereto(route, headers)}", status=status)
     return TargetFault(FaultKind.protocol, f"unexpected status {status}{said}", status=status)
 
 
-def words_of(reader: Reader, body: bytes) -> str:
+def _whereto(route: Route, headers: dict[bytes, bytes]) -> str:
+    location = headers.get(b"location", b"").decode("latin-1")
+    if not location:
+        return "without a location"
+    known = redirect_allowed(route.site, location)
+    where = "the same host: put that address into the target" if known else "elsewhere: not followed"
+    return f"to {route.redact(location)[:200]} ({where})"
+
+
+def words_of(route: Route, reader: Reader, body: bytes) -> str:
     """Return what the server says in a body that is no reply: its error by the mapping, else its first words."""
     try:
         if error := reader.event(body).error:
-            return error
+            return route.quote(error)
     except NotMapped:
         pass
-    return body[:300].decode("utf-8", "replace")
+    return route.quote(body[:4096].decode("utf-8", "replace"))
+
+
+def unreadable(
+    route: Route, read: Callable[[bytes], Found], body: bytes, error: NotMapped, status: int, usage: Usage | None = None
+) -> TargetFault:
+    """Return the fault of a body that `read` could not map.
+
+    The error quotes the body's beginning, which may end in the midst of a secret: then it is read again without secrets.
+    """
+    text = body.decode("utf-8", "replace")
+    scrubbed = route.redact(text)
+    if scrubbed is not text:
+        try:
+            read(scrubbed.encode())
+        except NotMapped as again:
+            error = again
+        else:
+            error = NotMapped("the reply cannot be read")
+    return TargetFault(FaultKind.protocol, route.redact(str(error))[:_QUOTED], status=status, usage=usage)
 
 
 def retry_after(headers: dict[bytes, bytes]) -> int | None:
-    """Return how long a Retry-After (RFC 9110 section 10.2.3) or retry-after-ms asks to wait, ns."""
+    """Return how long a Retry-After (RFC 9110 section 10.2.3) or retry-after-ms asks to wait, ns; a year at most."""
     try:
         if millis := headers.get(b"retry-after-ms"):
-            return max(0, round(float(millis) * 1_000_000))
-        value = headers.get(b"retry-after", b"").decode("latin-1").strip()
-        if not value:
-            return None
-        if value.replace(".", "", 1).isdigit():
-            return round(float(value) * NS_PER_S)
-        return max(0, round(parsedate_to_datetime(value).timestamp() * NS_PER_S) - wall_ns())
+            wait = round(float(millis) * 1_000_000)
+        else:
+            value = headers.get(b"retry-after", b"").decode("latin-1").strip()
+            if not value:
+                return None
+            if value.replace(".", "", 1).isdigit():
+                wait = round(float(value) * NS_PER_S)
+            else:
+                wait = round(parsedate_to_datetime(value).timestamp() * NS_PER_S) - wall_ns()
     except (ValueError, OverflowError):
         return None
+    return min(max(0, wait), LONGEST_WAIT_NS)

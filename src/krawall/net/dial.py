@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections.abc import Sequence
 
 from krawall.clock import monotonic_ns
+from krawall.errors import DocumentError, Place
 from krawall.guard.hosts import Site
 from krawall.model.base import NS_PER_S, format_duration
 from krawall.model.exchange import FaultKind, TargetFault
@@ -14,12 +16,20 @@ from krawall.net.http1 import Connection
 
 
 def tls_context(site: Site, ca_file: str | None) -> ssl.SSLContext | None:
-    """Return a verifying context for https, None for http. There is no switch to turn verification off."""
+    """Return a verifying context for https, None for http. There is no switch to turn verification off.
+
+    Raises:
+        DocumentError: the file of authorities cannot be read.
+    """
     if site.scheme != "https":
         return None
     context = ssl.create_default_context()
     if ca_file:
-        context.load_verify_locations(ca_file)
+        try:
+            context.load_verify_locations(ca_file)
+        except OSError as error:  # also ssl.SSLError: no certificate in it
+            reason = "is no PEM file of certificates" if isinstance(error, ssl.SSLError) else _reason(error)
+            raise DocumentError("target", [Place("target.ca file", f"{ca_file!r}: {reason}")]) from None
     context.set_alpn_protocols(["http/1.1"])
     return context
 
@@ -60,7 +70,7 @@ async def dial(
 
 
 def _reason(error: OSError) -> str:
-    return error.strerror or str(error) or type(error).__name__
+    return os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
 
 
 def _tls_reason(error: ssl.SSLError) -> str:

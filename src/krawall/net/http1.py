@@ -57,7 +57,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_at", "_body_size", "_fault", "_future", "_grace", "_head_size", "_headers", "_headers_done", "_inflate", "_loop",
-        "_max_body", "_max_head", "_parser", "_receiver", "_started", "_transport", "_until_eof",
+        "_max_body", "_max_head", "_packed", "_parser", "_receiver", "_started", "_transport", "_until_eof",
         "byte_ns", "open", "served", "slow_s", "status",
     )  # fmt: skip
 
@@ -79,7 +79,7 @@ class Connection(asyncio.Protocol):
         self.status = 0
         self.byte_ns = 0
         self._headers: dict[bytes, bytes] = {}
-        self._headers_done = self._started = self._until_eof = False
+        self._headers_done = self._started = self._until_eof = self._packed = False
         self._head_size = self._body_size = 0
         self._inflate: zlib._Decompress | None = None
         self._fault: TargetFault | None = None
@@ -146,14 +146,9 @@ class Connection(asyncio.Protocol):
                 TargetFault(FaultKind.protocol, "the server switched protocols without being asked", status=self.status)
             )
         except httptools.HttpParserError as error:
-            inner = error.__context__
-            what = (
-                inner
-                if isinstance(inner, TargetFault)
-                else TargetFault(FaultKind.protocol, f"not an HTTP/1.1 reply: {error}")
-            )
-            self._fail(what)
-        if self.slow_s:
+            # What a callback raised is the context: a TargetFault, or an error of our own that must come out as it is.
+            self._fail(error.__context__ or TargetFault(FaultKind.protocol, f"not an HTTP/1.1 reply: {error}"))
+        if self.slow_s and self._future and not self._future.done():
             self._read_later()
         if not self._headers_done and self._head_size > self._max_head and self._future and not self._future.done():
             self._fail(TargetFault(FaultKind.protocol, f"the reply's head is larger than {self._max_head:,} bytes"))
@@ -164,20 +159,21 @@ class Connection(asyncio.Protocol):
         if future is None or future.done():
             return
         if self._until_eof and error is None:
-            self._finish()
+            self._complete()
         elif self._started:
             detail = "the connection was cut in mid-reply" if error else "the connection was closed in mid-reply"
             self._fail(TargetFault(FaultKind.truncated, detail, status=self.status or None))
         else:
-            future.set_exception(
-                Closed(self.served > 0, str(error) if error else "the server closed the connection without an answer")
-            )
+            detail = "the server closed the connection without an answer"
+            if error:
+                detail = f"the connection was cut without an answer: {getattr(error, 'strerror', None) or error}"
+            future.set_exception(Closed(self.served > 0, detail))
 
     # httptools callbacks --------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
         if self._future is None or self._future.done():
-            self.open = False
+            self.abort()  # a second reply, which nobody asked for
         self._started = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -191,8 +187,8 @@ class Connection(asyncio.Protocol):
             return
         self._headers_done = True
         headers = self._headers
-        if (encoding := headers.get(b"content-encoding")) and encoding != b"identity":
-            self._inflate = _inflater(encoding)
+        if encoding := headers.get(b"content-encoding"):
+            self._inflate = _inflater(encoding.lower(), status)
         self._until_eof = (
             b"content-length" not in headers and headers.get(b"transfer-encoding", b"").lower() != b"chunked"
         )
@@ -215,22 +211,31 @@ class Connection(asyncio.Protocol):
         if self.status < 200:  # 100 Continue, 103 Early Hints: the answer is still to come
             self._headers = {}
             return
-        self._finish()
-        if not self._parser.should_keep_alive():
+        self._complete()
+        transport = self._transport
+        if transport is None or not self.open:
+            return
+        if transport.get_write_buffer_size():  # answered before it was read: a next request would wait behind the rest
+            self.abort()
+        elif not self._parser.should_keep_alive():
             self.open = False
-            if self._transport:
-                self._transport.close()
+            transport.close()
 
     # ------------------------------------------------------------------------------------------------
 
     def _decompress(self, data: bytes) -> bytes:
         inflate = cast("zlib._Decompress", self._inflate)
+        self._packed = True
         try:
             out = inflate.decompress(data, self._max_body - self._body_size + 1)
         except zlib.error as error:
             raise TargetFault(
                 FaultKind.protocol, f"the reply's compression is broken: {error}", status=self.status
             ) from None
+        if inflate.unused_data:  # zlib would keep it all
+            raise TargetFault(
+                FaultKind.protocol, "there are bytes after the end of the compressed reply", status=self.status
+            )
         return out
 
     def _give_up_on_tail(self) -> None:
@@ -239,24 +244,34 @@ class Connection(asyncio.Protocol):
             self._finish()
             self.abort()
 
+    def _complete(self) -> None:
+        """The message has ended; a compressed body may not have."""
+        if self._packed and self._inflate and not self._inflate.eof and self._grace is None:
+            self._fail(TargetFault(FaultKind.truncated, "the compressed reply ends before its end", status=self.status))
+        else:
+            self._finish()
+
     def _finish(self) -> None:
         self.served += 1
+        self._receiver = None  # what follows is not for whoever asked
         if self._grace:
             self._grace.cancel()
             self._grace = None
         if self._future and not self._future.done():
             self._future.set_result(None)
 
-    def _fail(self, fault: TargetFault) -> None:
-        if self._grace:
-            self._grace.cancel()
-            self._grace = None
-        if self._future and not self._future.done():
+    def _fail(self, fault: BaseException) -> None:
+        if self._grace:  # the reply was over before; how its message ends does not matter
+            self._finish()
+        elif self._future and not self._future.done():
             self._future.set_exception(fault)
         self.abort()
 
 
-def _inflater(encoding: bytes) -> zlib._Decompress:
-    if encoding.lower() in (b"gzip", b"x-gzip", b"deflate"):
+def _inflater(encoding: bytes, status: int) -> zlib._Decompress | None:
+    if encoding == b"identity":
+        return None
+    if encoding in (b"gzip", b"x-gzip", b"deflate"):
         return zlib.decompressobj(wbits=47)  # gzip or zlib, told by its first bytes
-    raise TargetFault(FaultKind.protocol, f"content-encoding {encoding.decode('latin-1')!r} is not understood")
+    name = encoding[:40].decode("latin-1")
+    raise TargetFault(FaultKind.protocol, f"content-encoding {name!r} is not understood", status=status)

@@ -11,7 +11,7 @@ from krawall.model.connector import Channel, Connector, Gate, Line, Mark, Secret
 from krawall.model.exchange import FaultKind, Prompt, Reply, TargetFault
 from krawall.model.policy import Timeouts
 from krawall.model.target import Target
-from krawall.net.caller import Caller, Route, status_fault, words_of
+from krawall.net.caller import Caller, Route, status_fault, unreadable, words_of
 from krawall.wire.reply import NotMapped, Reader, compile_reply
 from krawall.wire.request import compile_request
 
@@ -82,17 +82,15 @@ class HttpChannel:
         reader = self._line.reader
         status = self._status
         if not 200 <= status < 300:
-            raise status_fault(self._line.route, status, self._headers, words_of(reader, body))
+            raise status_fault(self._line.route, status, self._headers, words_of(self._line.route, reader, body))
         if not body.isascii() and not _is_utf8(body):
             raise TargetFault(FaultKind.protocol, "the reply is not valid UTF-8", status=status)
         try:
             found = reader.read(body)
         except NotMapped as error:
-            raise TargetFault(FaultKind.protocol, self._line.route.redact(str(error)), status=status) from None
+            raise unreadable(self._line.route, reader.read, body, error, status) from None
         if found.error:
-            raise TargetFault(
-                FaultKind.server, self._line.route.redact(found.error)[:300], status=status, usage=found.usage
-            )
+            raise TargetFault(FaultKind.server, self._line.route.quote(found.error), status=status, usage=found.usage)
         text = found.text or ""
         if not text and not found.tool and not found.reasoning:
             raise TargetFault(FaultKind.protocol, "the reply is empty", status=status, usage=found.usage)

@@ -11,8 +11,8 @@ from krawall.model.connector import Channel, Connector, Gate, Line, Mark, Secret
 from krawall.model.exchange import FaultKind, Prompt, Reply, TargetFault, Usage
 from krawall.model.policy import Timeouts
 from krawall.model.target import Target
-from krawall.net.caller import Caller, Route, status_fault, words_of
-from krawall.wire.reply import NotMapped, Reader, compile_reply, merge_usage
+from krawall.net.caller import Caller, Route, status_fault, unreadable, words_of
+from krawall.wire.reply import Found, NotMapped, Reader, compile_reply, merge_usage
 from krawall.wire.request import compile_request
 from krawall.wire.sse import EventParser
 
@@ -106,30 +106,35 @@ class SseChannel:
             raise TargetFault(FaultKind.protocol, str(error), status=self._status) from None
         for event in events:
             payload = event.data
+            if self._over:
+                break
             if payload == done:
                 self._over = True
-                continue
+                break
             mark.event(at_ns)
             try:
                 found = self._read(payload)
             except NotMapped as error:
-                raise TargetFault(
-                    FaultKind.protocol, self._line.route.redact(str(error)), status=self._status
-                ) from None
+                raise unreadable(self._line.route, self._read, payload, error, self._status) from None
             if found.text:
                 self._text.append(found.text)
                 mark.token(found.text, at_ns)
             elif found.reasoning or found.tool:
                 mark.token(found.reasoning or "", at_ns, False)
-            if found.finish:
-                self._finish = found.finish
-            if found.usage:
-                self._usage = merge_usage(self._usage, found.usage)
-            if found.error:
-                self._error = found.error
-            if found.conversation_id:
-                self._conversation_id = found.conversation_id
+            if found.finish or found.usage or found.error or found.conversation_id:
+                self._keep(found)
         return self._over
+
+    def _keep(self, found: Found) -> None:
+        if found.finish:
+            self._finish = found.finish
+        if found.usage:
+            self._usage = merge_usage(self._usage, found.usage)
+        if found.conversation_id:
+            self._conversation_id = found.conversation_id
+        if found.error:
+            self._error = found.error
+            self._over = True  # nothing that follows makes it a reply
 
     async def exchange(self, prompt: Prompt, mark: Mark) -> Reply:
         """Ask and read to the end of the stream."""
@@ -137,6 +142,8 @@ class SseChannel:
         self._mark = mark
         try:
             await self._caller.call(prompt, mark, self)
+            if self._line.lines and self._plain is None:
+                self.on_body(b"\n", mark.now())  # the last line may come without its end
         except TargetFault as fault:
             if fault.usage is None and (self._usage or self._text):
                 raise TargetFault(
@@ -150,13 +157,13 @@ class SseChannel:
         text, status, usage = "".join(self._text), self._status, self._usage
         route = self._line.route
         if self._plain is not None:
-            words = words_of(self._line.reader, b"".join(self._plain))
+            words = words_of(route, self._line.reader, b"".join(self._plain))
             if 200 <= status < 300:
-                detail = f"asked for a stream, got {self._headers.get(b'content-type', b'').decode('latin-1')}: {words}"
-                raise TargetFault(FaultKind.protocol, route.redact(detail)[:300], status=status)
+                kind = route.quote(self._headers.get(b"content-type", b"").decode("latin-1"))
+                raise TargetFault(FaultKind.protocol, f"asked for a stream, got {kind}: {words}"[:300], status=status)
             raise status_fault(route, status, self._headers, words)
         if self._error:
-            raise TargetFault(FaultKind.server, route.redact(self._error)[:300], status=status, usage=usage, text=text)
+            raise TargetFault(FaultKind.server, route.quote(self._error), status=status, usage=usage, text=text)
         if self._line.ends and not self._over and not self._finish:
             raise TargetFault(
                 FaultKind.truncated, "the stream ended before its end", status=status, usage=usage, text=text
