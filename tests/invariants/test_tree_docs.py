@@ -10,6 +10,7 @@ import pytest
 from krawall import errors
 from krawall.cli import reference
 from krawall.cli.main import COMMANDS, EPILOGUE
+from krawall.conduct import validity
 from krawall.metrics import verdict
 from krawall.metrics.catalog import METRICS
 
@@ -48,6 +49,18 @@ def test_error_codes_are_documented_and_unique_enough(root):
 def test_every_metric_is_documented(root):
     page = (root / "docs/reference/metrics.md").read_text(encoding="utf-8")
     assert [name for name in METRICS if f"| `{name}` |" not in page] == []
+
+
+def test_the_limits_of_validity_are_those_that_the_docs_name(root):
+    row = re.compile(r"^\| .* \| ([^|]+) \|$", re.MULTILINE)
+    page = (root / "docs/measurement.md").read_text(encoding="utf-8")
+    limits = row.findall(page.partition("| sign |")[2].partition("\n\n")[0])
+    assert limits == [
+        f"p99 above {validity.LOOP_LAG_P99_MS:.0f} ms",
+        f"p99 above {validity.SEND_LAG_P99_MS:.0f} ms",
+        f"above {validity.WAITED_SHARE * 100:.0f} % of what it wanted and {validity.WAITED_OF_WALL * 100:.0f} % of the time",
+    ]
+    assert f"need {validity.LEAST_LOOKS} samples, the share of CPU a session of {validity.LEAST_S} s" in page
 
 
 def test_every_command_is_documented_and_every_documented_command_exists(root, tracked):

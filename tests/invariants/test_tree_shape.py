@@ -92,8 +92,10 @@ def _public(tree: ast.Module) -> Iterator[ast.Module | ast.ClassDef | Function]:
 
 
 def _wants_words(owner: ast.ClassDef, function: Function) -> bool:
-    """Whether a method needs a docstring: not one that asyncio or httptools name and document."""
+    """Whether a method needs a docstring: not a setter, nor one that asyncio or httptools name and document."""
     foreign = {"connection_made", "data_received", "connection_lost", "on_url", "on_message_begin", "on_header",
                "on_headers_complete", "on_body", "on_message_complete"}  # fmt: skip
+    if any(isinstance(mark, ast.Attribute) and mark.attr == "setter" for mark in function.decorator_list):
+        return False
     bases = {ast.unparse(base) for base in owner.bases}
     return not function.name.startswith("_") and not ("asyncio.Protocol" in bases and function.name in foreign)
