@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import krawall, log_lines, start
+from krawall.testing.commands import krawall, log_lines, start
 
 SCENARIO = """
 name: Bad day

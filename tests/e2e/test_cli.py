@@ -9,9 +9,29 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from conftest import krawall, log_lines
+from krawall.testing.commands import krawall, log_lines
 
-SUMMARY_KEYS = ["session", "plan_hash", "seed", "state", "outcome", "reason", "verdict", "exit_code", "conversations", "turns", "attempts", "errors", "metrics", "rates", "tokens", "cost_usd", "thresholds", "generator", "directory"]
+SUMMARY_KEYS = [
+    "session",
+    "plan_hash",
+    "seed",
+    "state",
+    "outcome",
+    "reason",
+    "verdict",
+    "exit_code",
+    "conversations",
+    "turns",
+    "attempts",
+    "errors",
+    "metrics",
+    "rates",
+    "tokens",
+    "cost_usd",
+    "thresholds",
+    "generator",
+    "directory",
+]
 NUMBERS = {"count", "min", "mean", "p50", "p75", "p90", "p95", "p99", "p999", "max", "unit"}
 
 SMALL = """
@@ -106,10 +126,10 @@ def test_a_cap_stops_the_session_before_it_is_passed(bot: str, tmp_path: Path) -
 
 def test_money_is_reserved_before_it_is_spent(bot: str, tmp_path: Path) -> None:
     text = SMALL.replace("conversations: 6", "conversations: 5000").replace("users: 3", "users: 8")
-    write(tmp_path, text + "budget: {cost: 0.004 USD}\n")
+    write(tmp_path, text + "budget: {cost: 0.02 USD}\n")
     ran = krawall("run", "s.yaml", "--url", f"{bot}/v1/chat/completions", "--processes", "2", "--json", cwd=tmp_path)
     assert ran.code == 20, ran.err
-    assert 0 < ran.json["cost_usd"] <= 0.004
+    assert 0 < ran.json["cost_usd"] <= 0.02
 
 
 def test_an_unreachable_target_is_told_before_anything_is_sent(tmp_path: Path) -> None:

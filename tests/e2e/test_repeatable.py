@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import krawall, log_lines
+from krawall.testing.commands import krawall, log_lines
 
 SCENARIO = """
 name: Repeatable

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from conftest import krawall, log_lines
 from krawall.model.step import count_messages
 from krawall.plugins import registry
 from krawall.plugins.assemble import assemble
 from krawall.services.catalogue import template
+from krawall.testing.commands import krawall, log_lines
 
 assemble()
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 from krawall.cli.live import view_for
 from krawall.cli.output import print_json, print_result
@@ -31,8 +34,9 @@ class Look:
 def play(plan: Plan, out: Path | None, processes: int | None, look: Look) -> int:
     """Play, show, report; return the exit code."""
     session = Session(plan, out, processes)
-    summary = asyncio.run(_watched(session, look))
-    return finish(session.directory.path, summary, look)
+    with _interrupts(session):
+        summary = asyncio.run(_watched(session, look))
+        return finish(session.directory.path, summary, look)
 
 
 def finish(directory: Path, summary: Summary, look: Look) -> int:
@@ -51,12 +55,20 @@ def finish(directory: Path, summary: Summary, look: Look) -> int:
 
 
 async def _watched(session: Session, look: Look) -> Summary:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, session.stop)
+    with view_for(sys.stderr, json=look.json, quiet=look.quiet) as view:
+        return await session.play(view.update)
+
+
+@contextmanager
+def _interrupts(session: Session) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM stop the session, once gently, twice at once; a further one does not cost the report."""
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        session.ask_to_stop()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with view_for(sys.stderr, json=look.json, quiet=look.quiet) as view:
-            return await session.play(view.update)
+        yield
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
+        for number, handler in before.items():
+            signal.signal(number, handler)

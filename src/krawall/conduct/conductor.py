@@ -54,6 +54,7 @@ class Conductor:
         self._progress: dict[int, Progress] = {}
         self._past: list[Progress] = []  # last words of shards that died
         self._hungry: dict[int, int] = {}
+        self._told: dict[int, Spend | None] = {}
         self._stop = "no"
         self._merged = Tally()
         self._states: deque[tuple[int, Tally]] = deque(maxlen=16)
@@ -74,7 +75,7 @@ class Conductor:
         if self.state is State.starting:
             self._start_if_ready()
         allowance = self._allowances.answer(progress.shard, progress.spent) if self.origin else None
-        self._feed(progress)
+        self._feed(progress, allowance)
         return Orders(self.origin, self._stop, allowance, self.reason)  # type: ignore[arg-type]
 
     def lost(self, shard: int, tally: Tally | None) -> None:
@@ -95,14 +96,16 @@ class Conductor:
             self.origin = self._clock() + LEAD_NS
             self.state = advance(self.state, State.running)
 
-    def _feed(self, progress: Progress) -> None:
-        """A shard that goes on asking for more than it may have, while no turn is in flight anywhere, has reached a cap."""
-        if not progress.stop.startswith("cap:"):
+    def _feed(self, progress: Progress, allowance: Spend | None) -> None:
+        """A shard that asks again and gets no more, while no turn is in flight anywhere, has reached a cap."""
+        before, self._told[progress.shard] = self._told.get(progress.shard), allowance
+        cap = progress.stop.removeprefix("cap: ")
+        if cap == progress.stop or allowance is None or before is None or _of(allowance, cap) > _of(before, cap):
             self._hungry.pop(progress.shard, None)
             return
         asked = self._hungry[progress.shard] = self._hungry.get(progress.shard, 0) + 1
         if asked > 2 and not self.in_flight:
-            self.stop("cap", f"the budget's {progress.stop.removeprefix('cap: ')} is used up")
+            self.stop("cap", f"the budget's {cap} is used up")
 
     def _failed(self, reason: str) -> None:
         kind = "unreachable" if reason.startswith("unreachable:") else "internal"
@@ -215,6 +218,12 @@ class Conductor:
 
 
 _OUTCOMES = {"person": Outcome.cancelled, "unreachable": Outcome.failed, "internal": Outcome.failed}
+
+
+def _of(spend: Spend, cap: str) -> int:
+    """Return the amount of a spend that a cap's name means."""
+    amount: int = getattr(spend, "cost_pico" if cap == "cost" else cap)
+    return amount
 
 
 def _told(reason: str) -> tuple[str, str]:

@@ -12,6 +12,8 @@ LOOP_LAG_P99_MS = 30.0  # the event loop answers later than this once in a hundr
 SEND_LAG_P99_MS = 50.0  # users start later than this once in a hundred times
 WAITED_SHARE = 0.20  # of the CPU time that an engine wanted, so much went to others
 WAITED_OF_WALL = 0.03  # ... and it was so much of the time
+LEAST_LOOKS = 100  # 2 s of looks: in less, a p99 is the start-up of the process itself
+LEAST_S = 2.5
 
 
 def judge(loop_lag: Histogram, send_lag: Histogram, health: Sequence[Health]) -> Generator:
@@ -20,13 +22,17 @@ def judge(loop_lag: Histogram, send_lag: Histogram, health: Sequence[Health]) ->
     late_ms = send_lag.quantile(0.99) / 1e3 if send_lag.count else 0.0
     cpu = max((one.cpu_s / one.wall_s for one in health if one.wall_s), default=0.0)
     reasons = []
-    if loop_lag.count >= 50 and lag_ms > LOOP_LAG_P99_MS:
+    if loop_lag.count >= LEAST_LOOKS and lag_ms > LOOP_LAG_P99_MS:
         reasons.append(f"its event loop was {lag_ms:.0f} ms late at p99 (limit {LOOP_LAG_P99_MS:.0f} ms)")
-    if send_lag.count >= 50 and late_ms > SEND_LAG_P99_MS:
+    if send_lag.count >= LEAST_LOOKS and late_ms > SEND_LAG_P99_MS:
         reasons.append(f"it started turns {late_ms:.0f} ms late at p99 (limit {SEND_LAG_P99_MS:.0f} ms)")
     for one in health:
         wanted = one.cpu_s + one.waited_s
-        if one.wall_s and one.waited_s > WAITED_OF_WALL * one.wall_s and one.waited_s > WAITED_SHARE * wanted:
+        if (
+            one.wall_s >= LEAST_S
+            and one.waited_s > WAITED_OF_WALL * one.wall_s
+            and one.waited_s > WAITED_SHARE * wanted
+        ):
             reasons.append(f"other processes took {one.waited_s / wanted:.0%} of the CPU time it needed")
             break
     why = (

@@ -28,6 +28,8 @@ class Desk:
         self._free: list[User] = []
         self._users: list[User] = []
         self._waiting: deque[tuple[int, int]] = deque()
+        # A replacement goes on from now; only a promised number of conversations is made up for.
+        self._since = shard.clock() if spec.attempt > 1 and load.conversations is None else 0
 
     async def run(self) -> None:
         """Take every arrival of this shard at its moment."""
@@ -38,7 +40,7 @@ class Desk:
                 await shard.sleep_until(due_ns)
             if shard.stopping:
                 break
-            if number not in shard.done_before:
+            if number not in shard.done_before and due_ns >= self._since:
                 self._arrive(number, due_ns)
 
     def _arrive(self, number: int, due_ns: int) -> None:

@@ -41,14 +41,15 @@ async def ask(user: User, prompt: Prompt, deadline_ns: int, injecting: int | Non
     mark.reset()
     attempt = Attempt(mark, shard.clock())
     injected = inject.draw(shard.program.inject, injecting) if injecting is not None else None
+    if injected is not None:
+        attempt.injected = injected[0].kind
+        attempt.mark = mark = inject.stamps_for(injected[0], mark)
     shard.in_flight += 1
-    user.watch.begin(attempt.start_ns, deadline_ns, user.task)
+    user.watch.begin(attempt.start_ns, deadline_ns, user.task, mark)
     try:
         if injected is None:
             reply = await user.channel.exchange(prompt, mark)
         else:
-            attempt.injected = injected[0].kind
-            attempt.mark = mark = inject.stamps_for(injected[0], mark)
             reply = await inject.exchange(*injected, user.channel, prompt, mark)
         attempt.reply, attempt.usage = reply, reply.usage
     except TargetFault as trouble:

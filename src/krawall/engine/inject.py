@@ -9,7 +9,7 @@ from random import Random
 from krawall.engine.mark import Stamps
 from krawall.model.base import NS_PER_S
 from krawall.model.connector import Channel
-from krawall.model.exchange import FaultKind, Prompt, Reply, TargetFault
+from krawall.model.exchange import FaultKind, Prompt, Reply, TargetFault, Usage
 from krawall.model.policy import Injection
 
 
@@ -23,27 +23,31 @@ def draw(injections: Sequence[Injection], seed: int) -> tuple[Injection, Random]
 
 
 class Cutting(Stamps):
-    """Stamps that end the exchange once `after` content events have come."""
+    """Stamps that end the exchange once `after` content events have come; a reply of fewer is cut at its end."""
 
-    __slots__ = ("_after", "_fault")
+    __slots__ = ("_after", "_words")
 
-    def __init__(self, clock: Callable[[], int], after: int, fault: TargetFault) -> None:
+    def __init__(self, clock: Callable[[], int], after: int, words: str) -> None:
         super().__init__(clock)
         self._after = after
-        self._fault = fault
+        self._words = words
 
     def token(self, text: str, at_ns: int, visible: bool = True) -> None:
         """Stamp, or cut."""
         if self.events >= self._after:
-            raise self._fault
+            raise self.fault()
         super().token(text, at_ns, visible)
+
+    def fault(self, usage: Usage | None = None) -> TargetFault:
+        """Return the cut. `usage`: what the target reported before."""
+        return TargetFault(FaultKind.truncated, self._words, status=200, usage=usage)
 
 
 def stamps_for(injection: Injection, usual: Stamps) -> Stamps:
     """Return the stamps that an injected exchange needs."""
     if injection.kind in ("truncate", "disconnect"):
         words = "cut short" if injection.kind == "truncate" else "disconnected in mid-reply"
-        return Cutting(usual.now, injection.after, TargetFault(FaultKind.truncated, f"{words} (injected)", status=200))
+        return Cutting(usual.now, injection.after, f"{words} (injected)")
     return usual
 
 
@@ -66,6 +70,8 @@ async def exchange(injection: Injection, rng: Random, channel: Channel, prompt: 
         reply = await channel.exchange(prompt, mark)
     finally:
         channel.slow(0)
+    if isinstance(mark, Cutting):
+        raise mark.fault(reply.usage)
     if injection.kind == "malformed":
         raise TargetFault(
             FaultKind.protocol, "a garbled reply (injected)", status=reply.status, usage=reply.usage, text=reply.text

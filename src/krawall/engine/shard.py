@@ -123,7 +123,7 @@ class Shard:
         while denied:
             if self.stopping:
                 raise Stopped(self.stop_reason)
-            if not self.in_flight and not self._asked:
+            if not self._asked:
                 self._asked = f"cap: {denied}"
                 if not patient:
                     self._poke.set()  # once; after that the report of each second is soon enough

@@ -47,9 +47,10 @@ class Watch:
         self._limit = 0
         self.expired: Fault | None = None
 
-    def begin(self, now: int, conversation_deadline: int, task: asyncio.Task[None]) -> None:
-        """An exchange begins at `now` (ns). `conversation_deadline` is 0 when there is none."""
+    def begin(self, now: int, conversation_deadline: int, task: asyncio.Task[None], mark: Stamps) -> None:
+        """An exchange begins at `now` (ns), stamped in `mark`. `conversation_deadline` is 0 when there is none."""
         self.expired = None
+        self._mark = mark
         self._task = task
         self._began = now
         self._limit = conversation_deadline

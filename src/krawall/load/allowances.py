@@ -11,7 +11,14 @@ from functools import reduce
 from msgspec.structs import astuple
 
 from krawall.load.spend import add, divide, minus
+from krawall.model.base import PICO_PER_USD
 from krawall.model.budget import Spend
+
+
+SLICES = 20  # an answer adds at most a twentieth of a shard's part, so that a shard that dies takes little with it
+LEAST = Spend(
+    cost_pico=PICO_PER_USD // 20, tokens=100_000, requests=200, conversations=200
+)  # ... or this, if that is more
 
 
 class Allowances:
@@ -25,6 +32,7 @@ class Allowances:
         self._held = [Spend()] * count
         self._told = [Spend()] * count
         self._may = [Spend()] * count
+        self._slice = _larger(Spend(*(cap // (SLICES * count) for cap in astuple(total))), LEAST)
 
     def answer(self, index: int, held: Spend) -> Spend:
         """Return the next allowance of shard `index`, which reports that it holds `held`.
@@ -37,7 +45,7 @@ class Allowances:
         self._may[index] = sure
         free = minus(self._left, reduce(add, self._may))
         wish = minus(divide(self._left, self._held)[index], sure)
-        told = add(sure, _smaller(wish, _larger(free, Spend())))
+        told = add(sure, _smaller(_smaller(wish, self._slice), _larger(free, Spend())))
         self._told[index] = told
         self._may[index] = _larger(sure, told)
         return told

@@ -142,15 +142,16 @@ def _paths(loc: Sequence[str | int], data: object) -> tuple[list[str | int], str
     shown: list[str] = []
     here: Any = data
     for index, part in enumerate(loc):
-        tag = isinstance(part, str) and (part in step_classes() or "[" in part or part in _UNION_PARTS)
-        if _has(here, part):
+        tag = isinstance(part, str) and ("[" in part or part in _UNION_PARTS)
+        if index and isinstance(loc[index - 1], int) and part in step_classes():
+            # A union's tag, even where a short form has a key of that name.
+            if index < len(loc) - 2:
+                shown.append(str(part))
+        elif _has(here, part):
             here = here[part]
             raw.append(part)
             shown.append(str(part))
-        elif tag:
-            if part in step_classes() and index < len(loc) - 2:
-                shown.append(str(part))
-        else:
+        elif not tag:
             here = _through_shorthand(here, part, raw)
             shown.append(str(part))
     return raw, ".".join(shown)

@@ -33,7 +33,7 @@ Watch = Callable[[Picture], None]
 
 
 class Session:
-    """One session being played. `stop` may be called from a signal handler: once drains, twice stops now."""
+    """One session being played. `stop`: once drains, twice stops now."""
 
     def __init__(self, plan: Plan, directory: Path | None = None, processes: int | None = None) -> None:
         self.plan = plan
@@ -43,6 +43,7 @@ class Session:
         self._conductor = Conductor(plan, self.shards, monotonic_ns)
         self._children: dict[int, Child] = {}
         self._stops = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._lost = {"processes": 0}
         self.manifest = Manifest(
             krawall=__version__,
@@ -63,12 +64,18 @@ class Session:
         self._conductor.stop("person", "stopped by a person", now=self._stops > 1)
         self._tell()
 
+    def ask_to_stop(self) -> None:
+        """The same from a signal handler or another thread; nothing once the session is over."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.stop)
+
     async def play(self, watch: Watch | None = None) -> Summary:
         """Play to the end and return the result; the directory holds it too.
 
         Raises:
             KrawallError: an engine did not start. Whatever was measured is in the directory.
         """
+        self._loop = asyncio.get_running_loop()
         with self.directory.engine_log() as errors:
             try:
                 async with asyncio.TaskGroup() as group:
