@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -65,6 +66,8 @@ def _interrupts(session: Session) -> Iterator[None]:
 
     def ask(number: int, frame: FrameType | None) -> None:
         session.ask_to_stop()
+        if not sys.stderr.isatty():  # a terminal shows the state itself
+            os.write(2, b"stopping: turns in flight may finish; once more stops them too\n")
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
