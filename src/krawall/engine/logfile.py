@@ -10,9 +10,9 @@ from queue import SimpleQueue
 
 import msgspec
 
-from krawall import __version__
 from krawall.errors import Unavailable
 from krawall.model.exchange import Exchange, Line
+from krawall.version import __version__
 from krawall.wire.log import Header, encode_lines
 
 SEGMENT_BYTES = 256 << 20

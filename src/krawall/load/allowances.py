@@ -14,7 +14,6 @@ from krawall.load.spend import add, divide, minus
 from krawall.model.base import PICO_PER_USD
 from krawall.model.budget import Spend
 
-
 SLICES = 20  # an answer adds at most a twentieth of a shard's part, so that a shard that dies takes little with it
 LEAST = Spend(
     cost_pico=PICO_PER_USD // 20, tokens=100_000, requests=200, conversations=200

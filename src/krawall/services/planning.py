@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 from pydantic import ValidationError
 
-from krawall import __version__
 from krawall.conversation.checks import problems
 from krawall.engine.program import compile_texts, connector_of
 from krawall.errors import DocumentError, NotFound, Place, Refused, Unreachable
@@ -30,6 +29,7 @@ from krawall.plugins import registry
 from krawall.plugins.assemble import assemble, places, read_scenario
 from krawall.plugins.preset import resolve
 from krawall.services.catalogue import template
+from krawall.version import __version__
 from krawall.wire.reply import compile_reply
 from krawall.wire.request import compile_request
 

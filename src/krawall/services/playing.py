@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from krawall import __version__
 from krawall.clock import iso, monotonic_ns, wall_ns
 from krawall.conduct.conductor import Conductor
 from krawall.conduct.validity import judge as judge_generator
@@ -25,6 +24,7 @@ from krawall.model.summary import Picture, Summary
 from krawall.services.directory import Manifest, SessionDirectory, count
 from krawall.services.picture import picture
 from krawall.services.planning import planned
+from krawall.version import __version__
 
 START_TIMEOUT_S = 30.0
 MOST_ATTEMPTS = 3
