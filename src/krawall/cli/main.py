@@ -6,8 +6,8 @@ import sys
 
 from cyclopts import App, CycloptsError
 
-from krawall import __version__
 from krawall.errors import KrawallError
+from krawall.version import __version__
 
 HELP = """Load, cost and quality testing for conversational AI.
 

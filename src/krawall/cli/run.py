@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -70,4 +71,14 @@ def run(
     overrides = Overrides(preset, url, stream, users, rate, duration, conversations, seed, yes)
     scenario, folder = load_scenario(file)
     plan = make_plan(scenario, folder, overrides, file)
-    return play(plan, out, processes, Look(json=json, quiet=quiet, junit=junit, command=file))
+    return play(plan, out, processes, Look(json=json, quiet=quiet, junit=junit, command=_again(file, overrides)))
+
+
+def _again(file: str, overrides: Overrides) -> str:
+    """Return what to type after `krawall run` for the same session again; the seed is added where it is shown."""
+    given = {name: getattr(overrides, name) for name in ("preset", "url", "users", "rate", "duration", "conversations")}
+    words = [shlex.quote(file)]
+    words += [f"--{name} {shlex.quote(str(value))}" for name, value in given.items() if value is not None]
+    if overrides.stream is not None:
+        words.append("--stream" if overrides.stream else "--no-stream")
+    return " ".join([*words, *(["--yes"] if overrides.confirmed else [])])

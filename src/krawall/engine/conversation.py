@@ -206,8 +206,8 @@ class Talk:
         worst = shard.worst_case(prompt)
         if (denied := shard.purse.reserve(worst)) is not None:
             await shard.more_allowance(worst, denied)
-        if shard.paced:
-            await shard.pace(worst)
+        if shard.paced and not await shard.pace(worst):
+            return None, self._held_back(worst, said, step, number)
         injecting = (
             conversation_seed(program.seed, self.index * 4099 + self.turn * 17 + number) if program.inject else None
         )
@@ -228,6 +228,23 @@ class Talk:
             shard.record(exchange)
             raise asyncio.CancelledError
         return self._conclude(exchange, reply, fault)
+
+    def _held_back(self, worst: Spend, said: str, step: str, number: int) -> Decision:
+        """Record a message that our own limit did not let out; it is marked as ours and never counted as the target's."""
+        shard = self.shard
+        shard.settle(worst, Spend())
+        self.user.mark.reset()
+        attempt = Attempt(self.user.mark, shard.clock())
+        attempt.done_ns, attempt.injected = attempt.start_ns, "pace"
+        attempt.fault = fault = Fault(FaultKind.rate_limited, "held back by our own limit", injected=True)
+        pace = self.program.target.pace
+        dropped = pace is not None and pace.when_empty == "drop"
+        decision = Decision("skip") if dropped else decide(fault, number, self.program.policy, shard.jitter)
+        exchange = record(self.user, attempt, self.index, self.turn, number, step, self.ready_ns, said)
+        self._last_exchange = msgspec.structs.replace(exchange, final=decision.action != "retry")
+        shard.record(self._last_exchange)
+        self.ready_ns = attempt.done_ns
+        return decision
 
     def _checked(self, exchange: Exchange, reply: Reply, expect: Sequence[Expectation]) -> Exchange:
         """Return the exchange with the results of its checks; a hard one that fails makes it a fault."""

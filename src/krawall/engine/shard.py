@@ -20,7 +20,7 @@ from krawall.load.bucket import TokenBucket
 from krawall.load.pacing import ClosedPacing
 from krawall.load.retry import Streak
 from krawall.load.spend import Purse, worst_case
-from krawall.load.striping import users_of
+from krawall.load.striping import share, users_of
 from krawall.metrics.tally import Tally
 from krawall.model.base import NS_PER_S
 from krawall.model.budget import Spend
@@ -30,6 +30,7 @@ from krawall.model.exchange import Line as LogLine
 from krawall.model.load import Closed
 from krawall.model.progress import Orders, Progress, Report
 from krawall.model.sink import Sink
+from krawall.model.target import Pace
 
 REPORT_S = 1.0
 GRACE_S = 30.0
@@ -65,7 +66,9 @@ class Shard:
         self._streak = Streak()
         self._breaker = CircuitBreaker(program.policy.breaker) if program.policy.breaker else None
         self._buckets = self._make_buckets()
-        self.paced = bool(self._buckets) or self._breaker is not None
+        pace = program.target.pace
+        self._strict = self._bucket(pace) if pace and pace.when_empty != "wait" else None
+        self.paced = bool(self._buckets) or self._breaker is not None or self._strict is not None
         self.trouble = ""
         self._bugs = 0
         self._wall = wall_ns() - clock()
@@ -75,11 +78,15 @@ class Shard:
     def _make_buckets(self) -> list[TokenBucket]:
         count = self.program.spec.count
         buckets = []
-        if pace := self.program.target.pace:
-            buckets.append(TokenBucket(pace.rate / count, pace.burst))
+        if (pace := self.program.target.pace) and pace.when_empty == "wait":
+            buckets.append(self._bucket(pace))
         if rate := self.program.plan.granted.requests_per_s:
             buckets.append(TokenBucket(rate / count, 1))
         return buckets
+
+    def _bucket(self, pace: Pace) -> TokenBucket:
+        spec = self.program.spec
+        return TokenBucket(pace.rate / spec.count, max(1, share(pace.burst, spec.index, spec.count)))
 
     def wall_ns(self) -> int:
         """Return the wall clock by way of the engine's clock, ns."""
@@ -146,17 +153,22 @@ class Shard:
         for future in list(self._hungry):
             _wake(future)
 
-    async def pace(self, worst: Spend) -> None:
-        """Wait for the client-side limit and the circuit breaker; `worst` is given back when the session stops meanwhile.
+    async def pace(self, worst: Spend) -> bool:
+        """Wait for the client-side limits and the circuit breaker; `worst` is given back when the session stops meanwhile.
+
+        Return False when the target's pace says not to wait, and its bucket is empty.
 
         Raises:
             Stopped: the session ends.
         """
+        if self._strict is not None and not self._strict.try_take(self.clock()):
+            return False
         try:
             await self._wait_for_pace()
         except (Stopped, asyncio.CancelledError):
             self.settle(worst, Spend())
             raise
+        return True
 
     async def _wait_for_pace(self) -> None:
         for bucket in self._buckets:
@@ -170,6 +182,8 @@ class Shard:
 
     def settled(self, fault: Fault | None) -> None:
         """Learn from an attempt: breaker, protection against a wrong key."""
+        if fault is not None and fault.injected:
+            return
         if self._breaker:
             self._breaker.record(fault is None, self.clock())
         self._streak.record(fault)

@@ -19,7 +19,7 @@ from krawall.model.summary import Conversations, Generator, Judged, Numbers, Par
 
 __all__ = ["Facts", "exit_code", "numbers", "point", "summarise"]
 
-ENOUGH = 5  # samples below which a point of a chart shows no percentile
+ENOUGH = {0.5: 5, 0.95: 20, 0.99: 100}  # samples below which a point of a chart shows no such percentile
 _QUANTILES = [0.5, 0.75, 0.9, 0.95, 0.99, 0.999]
 
 
@@ -104,7 +104,7 @@ def numbers(histogram: Histogram, metric: str) -> Numbers:
 
 
 def point(diff: Tally, at_s: float, users: int) -> Point:
-    """Return one point of a chart from what one second added. Percentiles are None below five samples."""
+    """Return one point of a chart from what one second added. Percentiles of too few samples are None."""
     p50, p95, p99 = _percentiles(diff, "latency", [0.5, 0.95, 0.99])
     ttft50, ttft95 = _percentiles(diff, "ttft", [0.5, 0.95])
     cells = list(diff.cells.values())
@@ -125,9 +125,11 @@ def point(diff: Tally, at_s: float, users: int) -> Point:
 
 def _percentiles(diff: Tally, metric: str, qs: list[float]) -> list[float | None]:
     histogram = diff.histogram(metric)
-    if histogram.count < ENOUGH:
-        return [None] * len(qs)
-    return [rounded(value / METRICS[metric].per_unit) for value in histogram.quantiles(qs)]
+    values = histogram.quantiles(qs)
+    return [
+        rounded(value / METRICS[metric].per_unit) if histogram.count >= ENOUGH[q] else None
+        for q, value in zip(qs, values, strict=True)
+    ]
 
 
 def _judge(rule: Rule, tally: Tally, elapsed_ns: int, windows: Mapping[str, Judged]) -> Judged:

@@ -29,6 +29,7 @@ class Request(msgspec.Struct):
     received_ns: int
 
     def header(self, name: bytes) -> bytes:
+        """Return a header's value by its lower-case name, empty when it was not sent."""
         return self.headers.get(name, b"")
 
 

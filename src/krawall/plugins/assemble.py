@@ -6,6 +6,7 @@ import functools
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Annotated, Any, Union
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
@@ -65,6 +66,9 @@ def _step_word(value: dict[Any, Any]) -> str:
     for word in candidates:
         if set(value) - {word} <= _field_names(step_classes()[_words()[word][0]]):
             return str(word)
+    for key in value:  # a misspelt step beside a word that is a step of its own, such as `expect`
+        if key not in _words() and get_close_matches(str(key), _words(), n=1, cutoff=0.7):
+            raise ValueError(f"unknown step {str(key)!r}{registry.nearest(str(key), _words())}")
     if candidates:
         return str(candidates[0])
     if not value:

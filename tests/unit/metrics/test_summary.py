@@ -186,7 +186,7 @@ def test_numbers_are_in_the_metrics_unit_with_six_digits(metric: str, value: int
     )
 
 
-def test_a_point_of_a_chart_shows_percentiles_from_five_samples_on() -> None:
+def test_a_point_of_a_chart_shows_a_percentile_once_there_are_enough_samples() -> None:
     made = Tally()
     for n in range(4):
         made.add(reply(n, seen_ns=n * S + 31 * MS))
@@ -200,4 +200,8 @@ def test_a_point_of_a_chart_shows_percentiles_from_five_samples_on() -> None:
     second = point(made.minus(before), 2.0, 3)
     assert (second.turns, second.errors, second.ttft_p50) == (5, 0, None)
     assert second.latency_p50 == pytest.approx(200, rel=0.01)
-    assert second.latency_p99 == pytest.approx(200, rel=0.01)
+    assert (second.latency_p95, second.latency_p99) == (None, None)
+    for n in range(100):
+        made.add(reply(n, 200))
+    third = point(made.minus(before), 3.0, 3)
+    assert third.latency_p95 == third.latency_p99 == pytest.approx(200, rel=0.01)
