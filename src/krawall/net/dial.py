@@ -76,4 +76,6 @@ def _reason(error: OSError) -> str:
 def _tls_reason(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the certificate is not accepted: {error.verify_message}"
+    if error.reason == "WRONG_VERSION_NUMBER":  # what OpenSSL calls bytes that are no TLS at all
+        return "the server does not speak TLS; is its address http, not https?"
     return f"TLS failed: {error.reason or error}"

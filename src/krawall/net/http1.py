@@ -273,5 +273,5 @@ def _inflater(encoding: bytes, status: int) -> zlib._Decompress | None:
         return None
     if encoding in (b"gzip", b"x-gzip", b"deflate"):
         return zlib.decompressobj(wbits=47)  # gzip or zlib, told by its first bytes
-    name = encoding[:40].decode("latin-1")
-    raise TargetFault(FaultKind.protocol, f"content-encoding {name!r} is not understood", status=status)
+    name = f" {encoding.decode('latin-1')!r}" if len(encoding) <= 20 else ""  # a longer one is no name of an encoding
+    raise TargetFault(FaultKind.protocol, f"content-encoding{name} is not understood", status=status)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -74,12 +75,13 @@ async def line_of(
 @asynccontextmanager
 async def talk(
     *scripts: Sequence[Action],
+    tls: ssl.SSLContext | None = None,
     secrets: Mapping[str, str] | None = None,
     timeouts: Timeouts | None = None,
     **fields: Any,
 ) -> AsyncIterator[tuple[Hostile, Channel]]:
     """Start a hostile server and open one user's channel to it. `fields` are those of the target."""
-    async with hostile(*scripts) as server:
+    async with hostile(*scripts, tls=tls) as server:
         target = target_of(**{"url": server.url(), **fields})
         async with line_of(target, secrets=secrets, timeouts=timeouts) as line:
             channel = line.channel()

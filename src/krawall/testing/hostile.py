@@ -170,21 +170,22 @@ async def hostile(*scripts: Sequence[Action], tls: ssl.SSLContext | None = None)
     """Serve until the block is left; then every connection is cut. A client that hangs up ends its script."""
     server = Hostile(scheme="https" if tls else "http")
     writers: list[asyncio.StreamWriter] = []
-    tasks: set[asyncio.Task[None]] = set()
+    tasks: list[asyncio.Future[None]] = []
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tasks.add(asyncio.current_task())  # type: ignore[arg-type]
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writers.append(writer)
+        script = scripts[min(server.connections, len(scripts) - 1)]
         server.connections += 1
-        script = scripts[min(server.connections, len(scripts)) - 1]
-        peer = Peer(reader, writer, server)
+        tasks.append(asyncio.ensure_future(play(script, Peer(reader, writer, server))))
+
+    async def play(script: Sequence[Action], peer: Peer) -> None:
         try:
             for action in script:
                 await action(peer)
         except (ConnectionError, asyncio.IncompleteReadError):
             return
 
-    listening = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    listening = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
     server.port = listening.sockets[0].getsockname()[1]
     try:
         yield server

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import msgspec
+from krawall.model.exchange import json_bytes
 
 
 def head(status: int = 200, **headers: str) -> bytes:
@@ -20,7 +20,7 @@ def chat(text: str, tokens_in: int = 3, tokens_out: int = 2) -> bytes:
     """Return the body of a chat completion."""
     usage = {"prompt_tokens": tokens_in, "completion_tokens": tokens_out}
     message = {"role": "assistant", "content": text}
-    return msgspec.json.encode({"choices": [{"message": message, "finish_reason": "stop"}], "usage": usage})
+    return json_bytes({"choices": [{"message": message, "finish_reason": "stop"}], "usage": usage})
 
 
 def chunk(data: bytes) -> bytes:
@@ -55,4 +55,4 @@ def finish(tokens_in: int = 3, tokens_out: int = 2) -> bytes:
 
 def event(data: object) -> bytes:
     """Return a server-sent event with `data` as JSON."""
-    return b"data: %b\n\n" % msgspec.json.encode(data)
+    return b"data: %b\n\n" % json_bytes(data)

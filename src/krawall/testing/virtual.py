@@ -7,6 +7,7 @@ waits for timers alone; what waits for a socket or a thread would wait for ever,
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
 from collections.abc import Coroutine
 from typing import Any, TypeVar, cast
@@ -39,6 +40,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._jumping = _Jumping()
         super().__init__(self._jumping)
+
+    @property
+    def _clock_resolution(self) -> float:
+        # What asyncio adds to `time` to see what is due; it must be enough to change a float of that size.
+        return max(1e-9, 2 * math.ulp(self.time()))
+
+    @_clock_resolution.setter
+    def _clock_resolution(self, value: float) -> None:
+        """The base class sets its own once; it depends on the time here."""
 
     def time(self) -> float:
         """Return the virtual time, s."""

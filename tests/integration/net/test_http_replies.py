@@ -18,6 +18,7 @@ from krawall.testing import replies
 from krawall.testing.asking import Answer, ask, talk
 from krawall.testing.hostile import close, hostile, read, send
 
+pytestmark = pytest.mark.asyncio(loop_factories=["uvloop"])  # what is read does not depend on the loop
 Try = Callable[..., Awaitable[Answer]]
 CUSTOM = {"preset": "custom-http"}
 
