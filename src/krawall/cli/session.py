@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from krawall.cli.live import view_for
+from krawall.cli.live import SilentView, view_for
 from krawall.cli.output import print_json, print_result
 from krawall.conduct.junit import junit as junit_xml
 from krawall.errors import KrawallError
@@ -57,7 +57,7 @@ def finish(directory: Path, summary: Summary, look: Look) -> int:
 
 async def _watched(session: Session, look: Look) -> Summary:
     with view_for(sys.stderr, json=look.json, quiet=look.quiet) as view:
-        return await session.play(view.update)
+        return await session.play(None if isinstance(view, SilentView) else view.update)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from krawall.conversation.dice import Dice
 from krawall.conversation.handlebars import Handlebars
 from krawall.conversation.jinja import Jinja
 from krawall.conversation.names import ORIGINAL_NAMES, STANDARD, Known
+from krawall.conversation.plain import plain
 from krawall.conversation.rendering import MAX_BYTES, SHORT, Compiled, RenderError, Scope, too_long
 from krawall.errors import Place
 
@@ -59,7 +60,7 @@ class Texts:
         if expression:
             self._expressions.setdefault(text, compiled)
         else:
-            self._texts.setdefault(text, compiled)
+            self._texts.setdefault(text, plain(text, compiled) if self._handlebars is None else compiled)
         return []
 
     def names(self, text: str) -> tuple[str, ...]:

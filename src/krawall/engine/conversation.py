@@ -20,7 +20,7 @@ from krawall.engine.attempt import Attempt, ask, record
 from krawall.engine.ends import Ended, Failed, Stopped
 from krawall.engine.names import NAMES, ORIGINAL
 from krawall.load.retry import Decision, decide
-from krawall.load.spend import cost_pico
+from krawall.load.spend import FREE, cost_pico, worst_case
 from krawall.model.budget import Spend
 from krawall.model.check import Expectation
 from krawall.model.exchange import (
@@ -89,6 +89,7 @@ class Talk:
         self.tokens_in = self.tokens_out = self._cost = self._ok = self._bad = 0
         self._last_exchange: Exchange | None = None
         self._slow = False
+        self._wide = self._system is not None and not self._system.isascii()  # characters of several bytes occur
 
     # what steps may do ------------------------------------------------------------------------------
 
@@ -112,6 +113,8 @@ class Talk:
         self.turn += 1
         said = self.render(text)
         self.history.said(said)
+        if not said.isascii():
+            self._wide = True
         prompt = self._prompt(said)
         attempt = 1
         while True:
@@ -198,12 +201,17 @@ class Talk:
             messages = [Message("user", said)]
         return Prompt(messages, said, self._system, self.conversation_id if program.server_history else None)
 
+    def _size(self, prompt: Prompt) -> int:
+        """Return how many tokens a prompt is at most: one per byte that goes out."""
+        letters = sum([len(message.content) for message in prompt.messages], len(self._system or ""))
+        return (4 if self._wide else 1) * letters + 8 * len(prompt.messages) + 8
+
     async def _attempt(
         self, prompt: Prompt, said: str, step: str, number: int, expect: Sequence[Expectation]
     ) -> tuple[Reply | None, Decision]:
         """Do one attempt: reserve, pace, ask, settle, check, record. Return the reply, or what is to follow the fault."""
         shard, user, program = self.shard, self.user, self.program
-        worst = shard.worst_case(prompt)
+        worst = worst_case(self._size(prompt), program.max_output, program.rates)
         if (denied := shard.purse.reserve(worst)) is not None:
             await shard.more_allowance(worst, denied)
         if shard.paced and not await shard.pace(worst):
@@ -274,6 +282,8 @@ class Talk:
     def _keep(self, exchange: Exchange, reply: Reply) -> None:
         self.last = reply
         self.history.heard(reply.text)
+        if not reply.text.isascii():
+            self._wide = True
         if self.program.repetition:
             self._heard.append(reply.text)
         if reply.conversation_id is not None:
@@ -297,8 +307,8 @@ class Talk:
             usage = Usage(sent, program.count(heard), estimated=True)
         elif not usage.tokens_out and heard:
             usage = msgspec.structs.replace(usage, tokens_out=program.count(heard), estimated=True)
-        if program.prices is not None:
-            usage = msgspec.structs.replace(usage, cost_pico=cost_pico(usage, program.prices))
+        if program.rates is not FREE:
+            usage = msgspec.structs.replace(usage, cost_pico=cost_pico(usage, program.rates))
         self.usage = usage
         self.tokens_in += usage.tokens_in
         self.tokens_out += usage.tokens_out

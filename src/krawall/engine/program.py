@@ -10,6 +10,7 @@ from krawall.conversation.template import STANDARD, Texts
 from krawall.conversation.tokens import estimate
 from krawall.errors import DocumentError, Place
 from krawall.load.pacing import Phases
+from krawall.load.spend import rates_of
 from krawall.metrics.thresholds import parse as parse_threshold
 from krawall.model.connector import Connector
 from krawall.model.plan import Plan, ShardSpec
@@ -37,7 +38,7 @@ class Program:
         self.policy = scenario.on_error
         self.timeouts = scenario.timeouts
         self.inject = scenario.inject
-        self.prices = plan.target.prices
+        self.rates = rates_of(plan.target.prices)
         self.server_history = plan.target.history == "server"
         self.keep_history = plan.target.history == "append"
         self.phases = Phases(plan.load)

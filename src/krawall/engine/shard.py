@@ -19,13 +19,13 @@ from krawall.load.breaker import CircuitBreaker
 from krawall.load.bucket import TokenBucket
 from krawall.load.pacing import ClosedPacing
 from krawall.load.retry import Streak
-from krawall.load.spend import Purse, worst_case
+from krawall.load.spend import Purse
 from krawall.load.striping import share, users_of
 from krawall.metrics.tally import Tally
 from krawall.model.base import NS_PER_S
 from krawall.model.budget import Spend
 from krawall.model.connector import Line
-from krawall.model.exchange import Fault, Prompt, TargetFault
+from krawall.model.exchange import Fault, TargetFault
 from krawall.model.exchange import Line as LogLine
 from krawall.model.load import Closed
 from krawall.model.progress import Orders, Progress, Report
@@ -98,13 +98,6 @@ class Shard:
         """Count a line and pass it on. The only road from what happened to numbers and log."""
         self.tally.add(line)
         self._outbox.put(line)
-
-    def worst_case(self, prompt: Prompt) -> Spend:
-        """Return what a request may cost at most: a token per byte that goes out, the longest reply that may come."""
-        size = len(prompt.system or "") + 8
-        for message in prompt.messages:
-            size += 8 + (len(message.content) if message.content.isascii() else 4 * len(message.content))
-        return worst_case(size, self.program.max_output, self.program.prices)
 
     async def start_conversation(self, conversation: int) -> bool:
         """Reserve a conversation; False when there is no row of data left for it."""

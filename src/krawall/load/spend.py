@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from msgspec.structs import astuple
 
 from krawall.load.striping import share
+from krawall.model.base import Record
 from krawall.model.budget import Spend
 from krawall.model.exchange import Usage
 from krawall.model.target import Prices
@@ -33,34 +34,45 @@ def at_most(a: Spend, b: Spend) -> bool:
     return all(map(operator.le, astuple(a), astuple(b)))
 
 
-def worst_case(tokens_in: int, max_out: int, prices: Prices | None) -> Spend:
-    """Return the most that one request can spend: every input token at the dearest input price, the reply at full length."""
-    cost_pico = 0
-    if prices is not None:
-        dearest = max(prices.input, prices.cached or 0.0, prices.cache_write or 0.0)
-        cost_pico = tokens_in * _pico(dearest) + max_out * _pico(prices.output)
-    return Spend(cost_pico, tokens_in + max_out, 1)
+class Rates(Record, frozen=True):
+    """Prices as the hot path wants them: 1e-12 USD per token, fallbacks applied, exact for prices of up to six decimals."""
+
+    input: int = 0
+    output: int = 0
+    cached: int = 0
+    cache_write: int = 0
+
+    @property
+    def dearest_input(self) -> int:
+        """What an input token costs at most."""
+        return max(self.input, self.cached, self.cache_write)
 
 
-def cost_pico(usage: Usage, prices: Prices, input_excludes_cached: bool = False) -> int:
-    """Return what `usage` costs, exactly.
+FREE = Rates()
 
-    Args:
-        usage: tokens of one attempt; its own `cost_pico` is not read.
-        prices: USD per million tokens, taken to the nearest 1e-6; `cached` and `cache_write` fall back to `input`.
-        input_excludes_cached: `tokens_in` is as the provider counted it, without cached and cache-written tokens. False for
-            a `Usage` that keeps its own promise (`tokens_in` includes them).
-    """
-    fresh = usage.tokens_in
-    if not input_excludes_cached:
-        fresh = max(0, fresh - usage.cached - usage.cache_write)
+
+def rates_of(prices: Prices | None) -> Rates:
+    """Return the rates of a target's prices; without prices everything is free."""
+    if prices is None:
+        return FREE
     cached = prices.input if prices.cached is None else prices.cached
-    cache_write = prices.input if prices.cache_write is None else prices.cache_write
+    written = prices.input if prices.cache_write is None else prices.cache_write
+    return Rates(_pico(prices.input), _pico(prices.output), _pico(cached), _pico(written))
+
+
+def worst_case(tokens_in: int, max_out: int, rates: Rates) -> Spend:
+    """Return the most that one request can spend: every input token at the dearest input price, the reply at full length."""
+    return Spend(tokens_in * rates.dearest_input + max_out * rates.output, tokens_in + max_out, 1)
+
+
+def cost_pico(usage: Usage, rates: Rates, input_excludes_cached: bool = False) -> int:
+    """Return what a usage costs, 1e-12 USD, exactly. `tokens_in` includes cached and cache-written tokens unless it `excludes` them."""
+    fresh = usage.tokens_in if input_excludes_cached else max(0, usage.tokens_in - usage.cached - usage.cache_write)
     return (
-        fresh * _pico(prices.input)
-        + usage.cached * _pico(cached)
-        + usage.cache_write * _pico(cache_write)
-        + usage.tokens_out * _pico(prices.output)
+        fresh * rates.input
+        + usage.cached * rates.cached
+        + usage.cache_write * rates.cache_write
+        + usage.tokens_out * rates.output
     )
 
 

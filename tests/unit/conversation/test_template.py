@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from krawall.conversation.template import MAX_BYTES, STANDARD, Dice, RenderError, Texts
@@ -199,3 +199,19 @@ def test_expressions_are_jinja_in_handlebars_scenarios_too() -> None:
     made = Texts("handlebars")
     assert made.add("p", "reply == 'é'", True, ()) == []
     assert made.evaluate("reply == 'é'", Values(reply="é")) is True
+
+
+@given(
+    st.lists(st.one_of(st.sampled_from(["{{ a }}", "{{b}}", "{{  a}}"]), st.text("xyz{} %#\n", max_size=4)), max_size=6)
+)
+def test_a_text_of_names_alone_reads_the_same_by_the_quick_way(parts: list[str]) -> None:
+    text = "".join(parts)
+    quick, slow = Texts("jinja"), Texts("jinja")
+    assume(not text.endswith("{"))
+    wrong = quick.add("x", text, False, ("a", "b"))
+    slow.add("x", text + "{# by the engine #}", False, ("a", "b"))
+    if wrong:
+        return
+    for a in ("text <&>", 7, -3, 1.5, True, None, [1, "x"]):
+        values = Values(a=a, b="é")
+        assert quick.render(text, values) == slow.render(text + "{# by the engine #}", values)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
-from krawall.load.spend import Purse, add, at_most, cost_pico, divide, minus, worst_case
+from krawall.load.spend import FREE, Purse, add, at_most, cost_pico, divide, minus, rates_of, worst_case
 from krawall.model.budget import Spend
 from krawall.model.exchange import Usage
 from krawall.model.target import Prices
@@ -158,19 +158,19 @@ def test_cost_is_exact(prices: Prices, fresh: int, out: int, cached: int, writte
         + written * pico(prices.cache_write)
     )
     counted = Usage(fresh + cached + written, out, cached, written)
-    assert cost_pico(counted, prices) == exact
-    assert cost_pico(Usage(fresh, out, cached, written), prices, input_excludes_cached=True) == exact
-    assert cost_pico(counted, prices) <= worst_case(counted.tokens_in, out, prices).cost_pico
+    assert cost_pico(counted, rates_of(prices)) == exact
+    assert cost_pico(Usage(fresh, out, cached, written), rates_of(prices), input_excludes_cached=True) == exact
+    assert cost_pico(counted, rates_of(prices)) <= worst_case(counted.tokens_in, out, rates_of(prices)).cost_pico
 
 
 def test_a_price_of_fractions_of_a_cent_stays_exact() -> None:
-    assert cost_pico(Usage(1, 0), Prices(input=0.0375)) == 37_500
-    assert cost_pico(Usage(1_000_000, 1_000_000), Prices(input=0.15, output=0.6)) == 750_000_000_000
+    assert cost_pico(Usage(1, 0), rates_of(Prices(input=0.0375))) == 37_500
+    assert cost_pico(Usage(1_000_000, 1_000_000), rates_of(Prices(input=0.15, output=0.6))) == 750_000_000_000
 
 
 def test_more_cached_than_input_costs_the_cached_alone() -> None:
-    assert cost_pico(Usage(5, 0, cached=10), Prices(input=1.0, cached=0.1)) == 1_000_000
+    assert cost_pico(Usage(5, 0, cached=10), rates_of(Prices(input=1.0, cached=0.1))) == 1_000_000
 
 
 def test_the_worst_case_without_prices_has_tokens_and_one_request() -> None:
-    assert worst_case(100, 50, None) == Spend(0, 150, 1, 0)
+    assert worst_case(100, 50, FREE) == Spend(0, 150, 1, 0)
