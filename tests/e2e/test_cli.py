@@ -288,8 +288,11 @@ def test_retries_are_attempts_at_the_same_turn(bots: Callable[..., str], tmp_pat
 
 def test_secrets_stay_secret(bots: Callable[..., str], tmp_path: Path) -> None:
     canary = "canary-7f3a9c-secret"
-    locked = bots(api_key=canary, latency="1ms")
-    write(tmp_path, SMALL.replace("preset: mock", "preset: mock, auth: {bearer: '${BOT_KEY}'}"))
+    locked = bots(api_key=canary, latency="1ms", persona="echo")
+    text = SMALL.replace("preset: mock", "preset: mock, auth: {bearer: '${BOT_KEY}'}").replace(
+        "Thank you.", f"Is it {canary}?"
+    )
+    write(tmp_path, text)
     ran = krawall(
         "run",
         "s.yaml",
@@ -309,7 +312,12 @@ def test_secrets_stay_secret(bots: Callable[..., str], tmp_path: Path) -> None:
     missing = krawall("run", "s.yaml", "--url", f"{locked}/v1/chat/completions", "--out", "missing", cwd=tmp_path)
     assert "BOT_KEY" in missing.err + missing.out
     everything = [ran.out, ran.err, wrong.out, wrong.err, missing.err]
-    everything += [path.read_bytes().decode("utf-8", "replace") for path in tmp_path.rglob("*") if path.is_file()]
+    everything += [path.read_bytes().decode("utf-8", "replace") for path in (tmp_path / "out" / "log").iterdir()]
+    everything += [
+        path.read_bytes().decode("utf-8", "replace")
+        for path in (tmp_path / "wrong").rglob("*")
+        if path.name != "plan.json" and path.is_file()
+    ]
     assert not any(canary in text for text in everything)
 
 

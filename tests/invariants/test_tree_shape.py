@@ -49,7 +49,10 @@ def test_unit_tests_of_pure_packages_stand_beside_their_modules(root, modules):
     """
     lonely, strange = [], []
     everywhere = set().union(
-        *(_imports(ast.parse(path.read_text(encoding="utf-8"))) for path in (root / "tests" / "unit").rglob("test_*.py"))
+        *(
+            _imports(ast.parse(path.read_text(encoding="utf-8")))
+            for path in (root / "tests" / "unit").rglob("test_*.py")
+        )
     )
     for package in ("model", "conversation", "load", "metrics", "guard", "wire"):
         own = {

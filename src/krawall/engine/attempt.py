@@ -78,13 +78,17 @@ def record(
 ) -> Exchange:
     """Return the record of an attempt; times become ns since the session began."""
     mark, reply, fault = attempt.mark, attempt.reply, attempt.fault
-    origin = user.shard.origin
+    shard = user.shard
+    origin = shard.origin
+    heard = attempt.heard
+    if shard.redact is not None:  # a target may repeat our key
+        said, heard = shard.redact(said), shard.redact(heard)
     return Exchange(
         conversation,
         user.index,
         turn,
         number,
-        user.shard.program.phases.at(planned_ns - origin),
+        shard.program.phases.at(planned_ns - origin),
         step,
         planned_ns - origin,
         attempt.start_ns - origin,
@@ -103,5 +107,5 @@ def record(
         fault,
         injected=attempt.injected,
         said=said,
-        heard=attempt.heard,
+        heard=heard,
     )

@@ -258,7 +258,9 @@ class Talk:
         """Return the exchange with the results of its checks; a hard one that fails makes it a fault."""
         checks = self._check(expect, reply, exchange)
         bad = next((result for wish, result in zip(expect, checks, strict=True) if wish.hard and not result.ok), None)
-        fault = Fault(FaultKind.expectation, f"expected {bad.name}: {bad.detail}", reply.status) if bad else None
+        words = f"expected {bad.name}: {bad.detail}" if bad else ""
+        ours = exchange.injected is not None  # what we slowed down ourselves is not the target's
+        fault = Fault(FaultKind.expectation, words, reply.status, injected=ours) if bad else None
         return msgspec.structs.replace(exchange, checks=checks, fault=fault)
 
     def _conclude(self, exchange: Exchange, reply: Reply | None, fault: Fault | None) -> tuple[Reply | None, Decision]:
@@ -327,6 +329,8 @@ class Talk:
         before, self.last = self.last, reply  # expressions of checks mean this reply
         try:
             found = [check(expectation, facts) for expectation in expectations]
+            if (redact := self.shard.redact) is not None:
+                found = [Check(one.name, one.ok, redact(one.detail)) for one in found]
         finally:
             self.last = before
         self._ok += sum(result.ok for result in found)

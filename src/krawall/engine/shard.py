@@ -31,6 +31,8 @@ from krawall.model.load import Closed
 from krawall.model.progress import Orders, Progress, Report
 from krawall.model.sink import Sink
 from krawall.model.target import Pace
+from krawall.net.caller import secret_values
+from krawall.wire.redact import Redactor
 
 REPORT_S = 1.0
 GRACE_S = 30.0
@@ -70,6 +72,7 @@ class Shard:
         self._strict = self._bucket(pace) if pace and pace.when_empty != "wait" else None
         self.paced = bool(self._buckets) or self._breaker is not None or self._strict is not None
         self.trouble = ""
+        self.redact: Redactor | None = None
         self._bugs = 0
         self._wall = wall_ns() - clock()
         if isinstance(program.plan.load, Closed):
@@ -247,6 +250,9 @@ class Shard:
         plan = self.program.plan
         connector = self.program.connector()
         state, reason = "done", ""
+        secrets = Environment()
+        if values := secret_values(self.program.target, secrets):
+            self.redact = Redactor(values)
         async with connector.open(
             self.program.target, Environment(), Pinned(plan.granted), self.program.spec.session, self.program.timeouts
         ) as line:
