@@ -1,6 +1,7 @@
 """What Krawall itself costs, measured in this process: `own.py PORT TURNS` prints microseconds of CPU as JSON. PORT: a mockchat.
 
 exchange  a turn without a network: steps, template, history, budget, record, tally, log; by the echo connector
+turn      the same over loopback against mockchat: request and reply encoded, sent, parsed, mapped
 event     a token event of a stream: framing, decoding, stamps; by the connector's own reader over made-up bytes
 gap       what a token adds to counting an exchange
 request   a request and its reply with nothing around it: the HTTP connection alone, against mockchat
@@ -53,14 +54,21 @@ def plan_of(target: dict[str, Any], conversations: int) -> Plan:
             "window": "last 4 turns",
             "steps": [{"loop": 20, "steps": [{"message": message}]}],
             "load": {"users": USERS, "conversations": conversations},
+            "budget": {"duration": "5m"},
         }
     )
     return make_plan(scenario, Path(), Overrides(), "bench")
 
 
-async def exchange(turns: int, folder: str) -> float:
+async def exchange(target: dict[str, Any], turns: int) -> float:
     """Play a shard in this process; return CPU per turn, us, the log's thread included."""
-    plan = plan_of({"connector": "echo", "prices": {"input": 0.15, "output": 0.6}}, turns // 20)
+    with tempfile.TemporaryDirectory(dir=Path(__file__).parent / "out") as folder:
+        return await _exchange(
+            plan_of({**target, "prices": {"input": 0.15, "output": 0.6}}, turns // 20), turns, folder
+        )
+
+
+async def _exchange(plan: Plan, turns: int, folder: str) -> float:
     shard = Shard(Program(plan, ShardSpec("bench", 0, 1, 1, folder)), [LogFile(folder, "bench", 0, 1, "0", True)])
 
     async def report(progress: Progress) -> Orders:
@@ -156,18 +164,19 @@ async def request(port: int, requests: int) -> float:
 
 
 def main() -> None:
-    """Measure all four, each three times; the least disturbed counts, which for CPU time is the smallest."""
+    """Measure all of it three times; the least disturbed counts, which for CPU time is the smallest."""
     assemble()
     port, turns = int(sys.argv[1]), int(sys.argv[2])
+    url = f"http://127.0.0.1:{port}/v1/chat/completions"
     found: dict[str, float] = {}
     for _ in range(3):
-        with tempfile.TemporaryDirectory(dir=Path(__file__).parent / "out") as folder:
-            measured = {
-                "exchange": uvloop.run(exchange(turns, folder)),
-                "event": event(turns // 40),
-                "gap": gap(turns // 20),
-                "request": uvloop.run(request(port, turns)),
-            }
+        measured = {
+            "exchange": uvloop.run(exchange({"connector": "echo"}, turns)),
+            "turn": uvloop.run(exchange({"preset": "openai-chat", "url": url, "request": {"max_tokens": 64}}, turns)),
+            "request": uvloop.run(request(port, turns)),
+            "event": event(turns // 40),
+            "gap": gap(turns // 20),
+        }
         found = {name: min(value, found.get(name, value)) for name, value in measured.items()}
     print(json.dumps({name: round(value, 3) for name, value in found.items()}))
 
