@@ -133,6 +133,9 @@ def gap(exchanges: int) -> float:
 class Reader:
     """Reads a reply and keeps nothing."""
 
+    def on_byte(self, at_ns: int) -> None:
+        """The first byte is of no interest here."""
+
     def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:
         """Nothing to do."""
 

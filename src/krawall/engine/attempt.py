@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from random import Random
 from typing import TYPE_CHECKING
 
 from krawall.engine import inject
 from krawall.engine.mark import Stamps
-from krawall.model.exchange import Exchange, Fault, FaultKind, Prompt, Reply, TargetFault, Usage
+from krawall.model.exchange import Exchange, Fault, FaultKind, Reply, TargetFault, Usage
+from krawall.model.policy import Injection
 
 if TYPE_CHECKING:
     from krawall.engine.user import User
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 class Attempt:
     """What became of an attempt. `reply` and `fault` exclude each other; `cancelled`: a stop, not a timeout, ended it."""
 
-    __slots__ = ("cancelled", "done_ns", "fault", "injected", "mark", "reply", "start_ns", "usage")
+    __slots__ = ("cancelled", "done_ns", "fault", "injected", "injecting", "mark", "reply", "start_ns", "usage")
 
     def __init__(self, mark: Stamps, start_ns: int) -> None:
         self.mark = mark
@@ -25,6 +27,7 @@ class Attempt:
         self.reply: Reply | None = None
         self.fault: Fault | None = None
         self.usage: Usage | None = None
+        self.injecting: tuple[Injection, Random] | None = None
         self.injected: str | None = None
         self.cancelled = False
 
@@ -34,43 +37,45 @@ class Attempt:
         return self.reply.text if self.reply is not None else "".join(self.mark.text)
 
 
-async def ask(user: User, prompt: Prompt, deadline_ns: int, injecting: int | None) -> Attempt:
-    """Do one exchange; never raises but for a bug in the program. `injecting`: the seed of the faults to put in, if any."""
-    shard = user.shard
-    mark = user.mark
+def begin(user: User, deadline_ns: int, seed: int | None) -> Attempt:
+    """Begin an attempt: fresh stamps, the timeouts run. `seed`: of the faults of our own to put in, if any."""
+    shard, mark = user.shard, user.mark
     mark.reset()
     attempt = Attempt(mark, shard.clock())
-    injected = inject.draw(shard.program.inject, injecting) if injecting is not None else None
-    if injected is not None:
-        attempt.injected = injected[0].kind
-        attempt.mark = mark = inject.stamps_for(injected[0], mark)
+    if seed is not None and (injecting := inject.draw(shard.program.inject, seed)) is not None:
+        attempt.injecting = injecting
+        attempt.injected = injecting[0].kind
+        attempt.mark = inject.stamps_for(injecting[0], mark)
     shard.in_flight += 1
-    user.watch.begin(attempt.start_ns, deadline_ns, user.task, mark)
-    try:
-        if injected is None:
-            reply = await user.channel.exchange(prompt, mark)
-        else:
-            reply = await inject.exchange(*injected, user.channel, prompt, mark)
-        attempt.reply, attempt.usage = reply, reply.usage
-    except TargetFault as trouble:
-        attempt.fault, attempt.usage = trouble.fault, trouble.usage
-    except asyncio.CancelledError:
-        attempt.fault = user.watch.expired
-        if attempt.fault is None:
-            attempt.cancelled = True
-            attempt.fault = Fault(FaultKind.cancelled, "stopped")
-        else:
-            user.task.uncancel()
-    except Exception as error:  # noqa: BLE001  the user's boundary: what escapes a connector is our bug, and is told
+    user.watch.begin(attempt.start_ns, deadline_ns, user.task, attempt.mark)
+    return attempt
+
+
+def failed(user: User, attempt: Attempt, error: BaseException) -> None:
+    """Note why there is no reply. What is neither the target's fault nor a stop is a bug of ours, and is told."""
+    if isinstance(error, TargetFault):
+        attempt.fault, attempt.usage = error.fault, error.usage
+    elif not isinstance(error, asyncio.CancelledError):
         attempt.fault = Fault(FaultKind.protocol, f"internal: {type(error).__name__}: {error}")
-        shard.bug(error)
-    user.watch.end()
-    shard.in_flight -= 1
-    attempt.done_ns = shard.clock()
-    if attempt.injected and attempt.fault is not None and not attempt.cancelled:
+        user.shard.bug(error)
+    elif user.watch.expired is not None:
+        user.task.uncancel()
+        attempt.fault = user.watch.expired
+    else:
+        attempt.cancelled = True
+        attempt.fault = Fault(FaultKind.cancelled, "stopped")
+    if attempt.injected and not attempt.cancelled:
         fault = attempt.fault
         attempt.fault = Fault(fault.kind, fault.detail, fault.status, fault.retry_after_ns, True)
-    return attempt
+
+
+def end(user: User, attempt: Attempt) -> None:
+    """The attempt is over; the timeouts stop."""
+    user.watch.end()
+    user.shard.in_flight -= 1
+    attempt.done_ns = user.shard.clock()
+    if attempt.reply is not None:
+        attempt.usage = attempt.reply.usage
 
 
 def record(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from random import Random
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import msgspec
 
@@ -16,7 +16,8 @@ from krawall.conversation.repetition import score
 from krawall.conversation.template import RenderError
 from krawall.conversation.variables import conversation_seed, draw_vars, pick_row
 from krawall.conversation.window import select
-from krawall.engine.attempt import Attempt, ask, record
+from krawall.engine import inject
+from krawall.engine.attempt import Attempt, begin, end, failed, record
 from krawall.engine.ends import Ended, Failed, Stopped
 from krawall.engine.names import NAMES, ORIGINAL
 from krawall.load.retry import Decision, decide
@@ -106,33 +107,43 @@ class Talk:
             await step.run(self, f"{under}.{index}")
 
     async def say(self, text: str, step: str, expect: Sequence[Expectation] = ()) -> Reply | None:
-        """Say it, retry as the policy allows; None when the turn was skipped."""
-        shard = self.shard
+        """Say it, retry as the policy allows; None when the turn was skipped.
+
+        One coroutine down to the connector: each one between is woken for every reply.
+        """
+        shard, user, program = self.shard, self.user, self.program
         if shard.stopping:
             raise Stopped(shard.stop_reason)
-        self.turn += 1
-        said = self.render(text)
-        self.history.said(said)
-        if not said.isascii():
-            self._wide = True
-        prompt = self._prompt(said)
-        attempt = 1
+        said, prompt = self._next_turn(text)
+        number = 1
         while True:
-            reply, decision = await self._attempt(prompt, said, step, attempt, expect)
-            if reply is not None:
-                return reply
+            worst = worst_case(self._size(prompt), program.max_output, program.rates)
+            denied = shard.purse.reserve(worst)
+            if (denied or shard.paced) and not await shard.admit(worst, denied):
+                decision = self._held_back(worst, said, step, number)
+            else:
+                attempt = begin(user, self.deadline_ns, self._injecting(number))
+                try:
+                    if attempt.injecting is None:
+                        attempt.reply = await user.channel.exchange(prompt, attempt.mark)
+                    else:
+                        attempt.reply = await inject.exchange(*attempt.injecting, user.channel, prompt, attempt.mark)
+                except asyncio.CancelledError as stop:
+                    failed(user, attempt, stop)
+                except Exception as error:  # noqa: BLE001  the user's boundary: what is no TargetFault is our bug, and is told
+                    failed(user, attempt, error)
+                end(user, attempt)
+                self._settle(attempt, prompt, worst)
+                exchange = record(user, attempt, self.index, self.turn, number, step, self.ready_ns, said)
+                verdict = self._conclude(exchange, attempt, expect)
+                if verdict is None:
+                    return attempt.reply
+                decision = verdict
             if decision.action != "retry":
-                break
-            attempt += 1
+                self._give_up(decision)
+                return None
+            number += 1
             self.ready_ns = await self._wait_until(self.ready_ns + decision.wait_ns)
-        self.history.forget_last()
-        self.last = None
-        if decision.action == "skip":
-            return None
-        if decision.action == "abort":
-            shard.ask_to_stop(f"rule: {self._last_words()}")
-            raise Stopped(shard.stop_reason)
-        raise Failed(self._last_words())
 
     async def pause(self, spread: SpreadValue) -> None:
         """Wait; the next turn is meant for the end of the wait, however late we wake."""
@@ -206,36 +217,33 @@ class Talk:
         letters = sum([len(message.content) for message in prompt.messages], len(self._system or ""))
         return (4 if self._wide else 1) * letters + 8 * len(prompt.messages) + 8
 
-    async def _attempt(
-        self, prompt: Prompt, said: str, step: str, number: int, expect: Sequence[Expectation]
-    ) -> tuple[Reply | None, Decision]:
-        """Do one attempt: reserve, pace, ask, settle, check, record. Return the reply, or what is to follow the fault."""
-        shard, user, program = self.shard, self.user, self.program
-        worst = worst_case(self._size(prompt), program.max_output, program.rates)
-        if (denied := shard.purse.reserve(worst)) is not None:
-            await shard.more_allowance(worst, denied)
-        if shard.paced and not await shard.pace(worst):
-            return None, self._held_back(worst, said, step, number)
-        injecting = (
-            conversation_seed(program.seed, self.index * 4099 + self.turn * 17 + number) if program.inject else None
-        )
-        attempt = await ask(user, prompt, self.deadline_ns, injecting)
+    def _next_turn(self, text: str) -> tuple[str, Prompt]:
+        self.turn += 1
+        said = self.render(text)
+        self.history.said(said)
+        if not said.isascii():
+            self._wide = True
+        return said, self._prompt(said)
+
+    def _injecting(self, number: int) -> int | None:
+        """Return the seed of what is put into attempt `number` of this turn; None when nothing is put in anywhere."""
+        if not self.program.inject:
+            return None
+        return conversation_seed(self.program.seed, self.index * 4099 + self.turn * 17 + number)
+
+    def _settle(self, attempt: Attempt, prompt: Prompt, worst: Spend) -> None:
         attempt.usage = usage = self._bill(attempt, prompt)
-        shard.settle(worst, Spend(usage.cost_pico, usage.tokens_in + usage.tokens_out, 1, 0))
-        exchange = record(user, attempt, self.index, self.turn, number, step, self.ready_ns, said)
-        reply, fault = attempt.reply, attempt.fault
-        if reply is not None:
-            if program.repetition:
-                exchange = msgspec.structs.replace(exchange, repetition=score(reply.text, self._heard[-10:]))
-            if expect:
-                exchange = self._checked(exchange, reply, expect)
-                fault = exchange.fault
-        self._last_exchange = exchange
-        self.ready_ns = attempt.done_ns
-        if attempt.cancelled:
-            shard.record(exchange)
-            raise asyncio.CancelledError
-        return self._conclude(exchange, reply, fault)
+        self.shard.settle(worst, Spend(usage.cost_pico, usage.tokens_in + usage.tokens_out, 1, 0))
+
+    def _give_up(self, decision: Decision) -> None:
+        """Leave the turn unanswered, and the conversation or the session if the decision says so."""
+        self.history.forget_last()
+        self.last = None
+        if decision.action == "abort":
+            self.shard.ask_to_stop(f"rule: {self._last_words()}")
+            raise Stopped(self.shard.stop_reason)
+        if decision.action != "skip":
+            raise Failed(self._last_words())
 
     def _held_back(self, worst: Spend, said: str, step: str, number: int) -> Decision:
         """Record a message that our own limit did not let out; it is marked as ours and never counted as the target's."""
@@ -263,15 +271,25 @@ class Talk:
         fault = Fault(FaultKind.expectation, words, reply.status, injected=ours) if bad else None
         return msgspec.structs.replace(exchange, checks=checks, fault=fault)
 
-    def _conclude(self, exchange: Exchange, reply: Reply | None, fault: Fault | None) -> tuple[Reply | None, Decision]:
-        """Record the exchange; keep the reply, or say what follows the fault."""
-        shard = self.shard
+    def _conclude(self, exchange: Exchange, attempt: Attempt, expect: Sequence[Expectation]) -> Decision | None:
+        """Check and record the exchange. Keep the reply and return None, or return what follows the fault."""
+        shard, reply = self.shard, attempt.reply
+        if reply is not None:
+            if self.program.repetition:
+                exchange = msgspec.structs.replace(exchange, repetition=score(reply.text, self._heard[-10:]))
+            if expect:
+                exchange = self._checked(exchange, reply, expect)
+        self._last_exchange = exchange
+        self.ready_ns = attempt.done_ns
+        if attempt.cancelled:
+            shard.record(exchange)
+            raise asyncio.CancelledError
+        fault = exchange.fault
         shard.settled(fault)
         if fault is None:
-            assert reply is not None
             shard.record(exchange)
-            self._keep(exchange, reply)
-            return reply, _FINE
+            self._keep(exchange, cast(Reply, reply))
+            return None
         decision = decide(fault, exchange.attempt, self.program.policy, shard.jitter)
         if decision.action == "retry":
             if shard.stopping:
@@ -279,7 +297,7 @@ class Talk:
             else:
                 exchange = msgspec.structs.replace(exchange, final=False)
         shard.record(exchange)
-        return None, decision
+        return decision
 
     def _keep(self, exchange: Exchange, reply: Reply) -> None:
         self.last = reply
@@ -354,8 +372,10 @@ class Talk:
         """Play the scenario once; record and return the outcome."""
         shard = self.shard
         outcome, reason = "completed", ""
+        shard.talking += 1
         try:
-            await self.play(self.program.steps, "steps")
+            for number, step in enumerate(self.program.steps):
+                await step.run(self, f"steps.{number}")
         except Ended as ended:
             outcome, reason = "ended", str(ended)
         except Failed as failed:
@@ -368,6 +388,8 @@ class Talk:
         except asyncio.CancelledError:
             self._tell("abandoned", "stopped")
             raise
+        finally:
+            shard.talking -= 1
         self._tell(outcome, reason)
         return outcome
 
@@ -393,6 +415,3 @@ class Talk:
                 slow=self._slow,
             )
         )
-
-
-_FINE = Decision("skip")

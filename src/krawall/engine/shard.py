@@ -149,6 +149,18 @@ class Shard:
         for future in list(self._hungry):
             _wake(future)
 
+    async def admit(self, worst: Spend, denied: str | None) -> bool:
+        """Wait until an attempt may be sent: for an allowance when it was `denied` one, then for pace.
+
+        Return False when our own limit holds it back; `worst` is reserved all the same.
+
+        Raises:
+            Stopped: the session ends.
+        """
+        if denied is not None:
+            await self.more_allowance(worst, denied)
+        return not self.paced or await self.pace(worst)
+
     async def pace(self, worst: Spend) -> bool:
         """Wait for the client-side limits and the circuit breaker; `worst` is given back when the session stops meanwhile.
 

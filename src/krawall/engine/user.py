@@ -31,15 +31,9 @@ class User:
 
     async def converse(self, conversation: int, planned_ns: int) -> None:
         """Play one conversation, unless its budget or its data row is used up."""
-        shard = self.shard
-        if not await shard.start_conversation(conversation):
-            return
         self.task = cast("asyncio.Task[None]", asyncio.current_task())
-        shard.talking += 1
-        try:
+        if await self.shard.start_conversation(conversation):
             await Talk(self, conversation, planned_ns).run()
-        finally:
-            shard.talking -= 1
 
     async def close(self) -> None:
         """Hang up."""
@@ -62,8 +56,8 @@ async def closed_user(shard: Shard, index: int, load: Closed) -> None:
             while not shard.stopping and (end_ns is None or ready_ns < end_ns):
                 if load.conversations is not None and number >= load.conversations:
                     return
-                if number not in shard.done_before:
-                    await user.converse(number, ready_ns)
+                if number not in shard.done_before and await shard.start_conversation(number):
+                    await Talk(user, number, ready_ns).run()
                 number += pacing.peak
                 ready_ns = shard.clock()
                 if pause is not None and not shard.stopping:

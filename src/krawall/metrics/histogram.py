@@ -114,7 +114,7 @@ class Histogram:
         # Counter.update counts in C; the comprehension is bucket_of, written out.
         self.buckets.update(
             [
-                value if value < 128 else ((value.bit_length() - 7) << 6) + (value >> (value.bit_length() - 7))
+                value if value < 128 else ((shift := value.bit_length() - 7) << 6) + (value >> shift)
                 for value in values
             ]
         )

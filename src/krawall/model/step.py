@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from random import Random
 from types import UnionType
 from typing import Any, ClassVar, NoReturn, Protocol, Union, get_args, get_origin
@@ -28,7 +28,7 @@ class Conversation(Protocol):
         """The conversation's own generator: a function of the seed and the conversation's index."""
         ...
 
-    async def say(self, text: str, step: str, expect: Sequence[Expectation] = ()) -> Reply | None:
+    def say(self, text: str, step: str, expect: Sequence[Expectation] = ()) -> Coroutine[Any, Any, Reply | None]:
         """Render `text`, send it, wait for the whole reply; None when the error policy skipped the turn."""
         ...
 
@@ -89,8 +89,8 @@ class Step(Document):
         return {self.kind: data.pop((field.alias if field else None) or self.shorthand, None), **data}
 
     @abstractmethod
-    async def run(self, conversation: Conversation, path: str) -> None:
-        """Play the step; `path` is its place in the scenario, e.g. `steps.2.loop.0`."""
+    def run(self, conversation: Conversation, path: str) -> Coroutine[Any, Any, object]:
+        """Play the step (an `async def`); `path` is its place in the scenario, e.g. `steps.2.loop.0`."""
 
     def lanes(self) -> Mapping[str, Sequence[Step]]:
         """The step's inner lists of steps, by the name they have in paths."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
@@ -79,57 +79,65 @@ def secret_values(target: Target, secrets: Secrets) -> list[str]:
 class Caller:
     """One user's connection. `call` sends one request; the receiver reads the reply."""
 
-    __slots__ = ("_connection", "_encode", "_route", "slow_ns")
+    __slots__ = ("_connection", "_encode", "_payload", "_route", "slow_ns")
 
     def __init__(self, route: Route, encode: Callable[[Prompt], bytes]) -> None:
         self._route = route
         self._encode = encode
         self._connection: Connection | None = None
+        self._payload = b""
         self.slow_ns = 0
 
-    async def call(self, prompt: Prompt, mark: Mark, receiver: Receiver) -> Connection:
-        """Send `prompt`, return once the reply is complete.
+    def call(self, prompt: Prompt, mark: Mark, receiver: Receiver) -> Awaitable[None]:
+        """Send `prompt`; what is returned is done once the reply is complete. Raises what `Connection.request` raises, and
 
-        A kept connection that the server has closed meanwhile is replaced once: no byte of a reply came, so nothing is
-        counted twice (RFC 9112 section 9.3.1 leaves this to clients; Go and browsers do the same).
-
-        Raises:
-            TargetFault: the target failed below the level of statuses.
+        TargetFault: there is no way to the target.
         """
         body = self._encode(prompt)
-        extra = "".join(f"{k}: {v}\r\n" for k, v in prompt.extra.items() if k not in OURS) if prompt.extra else ""
-        payload = b"%b%d\r\n%b\r\n%b" % (self._route.head, len(body), extra.encode("latin-1"), body)
-        for last in (False, True):
-            connection = self._connection
-            if connection is None or not connection.open:
-                self._connection = connection = await self._dial(mark)
-            connection.slow_s = self.slow_ns / NS_PER_S
-            mark.sent()
-            try:
-                await connection.request(payload, receiver)
-            except Closed as closed:
-                self._connection = None
-                if last or not closed.stale:
-                    raise TargetFault(
-                        FaultKind.truncated if connection.byte_ns else FaultKind.connect, str(closed)
-                    ) from None
-            else:
-                return connection
-            finally:
-                if connection.byte_ns:
-                    mark.byte(connection.byte_ns)
-        raise AssertionError("unreachable")
+        extra = b""
+        if prompt.extra:
+            extra = "".join(f"{k}: {v}\r\n" for k, v in prompt.extra.items() if k not in OURS).encode("latin-1")
+        self._payload = b"%b%d\r\n%b\r\n%b" % (self._route.head, len(body), extra, body)
+        connection = self._connection
+        if connection is None or not connection.open:
+            return self._dial(mark, receiver)
+        connection.slow_s = self.slow_ns / NS_PER_S
+        mark.sent()
+        return connection.request(self._payload, receiver)
 
-    async def _dial(self, mark: Mark) -> Connection:
+    async def again(self, closed: Closed, mark: Mark, receiver: Receiver) -> None:
+        """Send the same once more, on a new connection, when the server had closed a kept one meanwhile.
+
+        No byte of a reply came, so nothing is counted twice (RFC 9112 section 9.3.1 leaves this to clients; Go and
+        browsers do the same).
+
+        Raises:
+            TargetFault: the connection was a fresh one, or the new one fails too.
+        """
+        if not closed.stale:
+            raise TargetFault(FaultKind.connect, str(closed)) from None
+        try:
+            await self._dial(mark, receiver)
+        except Closed as twice:
+            raise TargetFault(FaultKind.connect, str(twice)) from None
+
+    async def _dial(self, mark: Mark, receiver: Receiver) -> None:
         connection, took = await self._route.connect()
         mark.dialled(took)
-        return connection
+        self._connection = connection
+        connection.slow_s = self.slow_ns / NS_PER_S
+        mark.sent()
+        await connection.request(self._payload, receiver)
 
-    async def close(self) -> None:
-        """Hang up."""
+    def hang_up(self) -> None:
+        """Close at once; what is under way is lost."""
         if self._connection:
             self._connection.abort()
             self._connection = None
+
+    async def close(self) -> None:
+        """Hang up."""
+        self.hang_up()
 
 
 def status_fault(route: Route, status: int, headers: dict[bytes, bytes], words: str) -> TargetFault:

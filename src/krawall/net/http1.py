@@ -35,6 +35,10 @@ KEPT = frozenset(
 class Receiver(Protocol):
     """Who reads a reply. Called from inside the event loop's read callback: must not block or raise anything but TargetFault."""
 
+    def on_byte(self, at_ns: int) -> None:
+        """The first byte arrived at `at_ns`."""
+        ...
+
     def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:
         """The head arrived; `headers` holds those of KEPT, names in lower case."""
         ...
@@ -84,26 +88,21 @@ class Connection(asyncio.Protocol):
         self._inflate: zlib._Decompress | None = None
         self._fault: TargetFault | None = None
 
-    async def request(self, payload: bytes, receiver: Receiver) -> None:
-        """Write `payload` (head and body), return when the reply is complete.
+    def request(self, payload: bytes, receiver: Receiver) -> asyncio.Future[None]:
+        """Write `payload` (head and body), return what is done when the reply is complete. Who gives up waiting must `abort`.
 
-        Raises:
+        A future, not a coroutine: every coroutine between a user and the socket is woken for every reply. It raises:
             Closed: the connection went away before the first byte of a reply.
             TargetFault: the reply breaks the protocol or a bound, or ends before its end.
         """
+        self._future = future = self._loop.create_future()
         if self._transport is None or not self.open:
-            raise Closed(self.served > 0, "the connection is closed")
+            future.set_exception(Closed(self.served > 0, "the connection is closed"))
+            return future
         self._reset()
         self._receiver = receiver
-        self._future = future = self._loop.create_future()
         self._transport.write(payload)
-        try:
-            await future
-        except asyncio.CancelledError:
-            self.abort()
-            raise
-        finally:
-            self._future = self._receiver = None
+        return future
 
     def _read_later(self) -> None:
         """Be a slow reader: leave the next bytes in the socket for a while."""
@@ -134,6 +133,8 @@ class Connection(asyncio.Protocol):
             return
         if not self.byte_ns:
             self.byte_ns = at_ns
+            if self._receiver:
+                self._receiver.on_byte(at_ns)
         if not self._headers_done:
             self._head_size += len(data)
         try:

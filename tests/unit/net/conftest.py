@@ -58,6 +58,9 @@ class Collector:
     heads: list[tuple[int, dict[bytes, bytes]]] = field(default_factory=list)
     body: bytes = b""
 
+    def on_byte(self, at_ns: int) -> None:
+        """The first byte is of no interest here."""
+
     def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:
         self.heads.append((status, dict(headers)))
 

@@ -276,14 +276,6 @@ async def test_an_error_of_our_own_in_the_receiver_is_not_blamed_on_the_server(b
     assert not stage.connection.open
 
 
-async def test_a_cancelled_exchange_closes_its_connection(bench: Any, collector: Any) -> None:
-    stage = bench()
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(1):
-            await stage.connection.request(b"ask", collector())
-    assert stage.wire.closed == "aborted"
-
-
 async def test_the_first_byte_is_stamped_when_it_arrives(bench: Any) -> None:
     stage = bench()
     await stage.exchange(b"H", replies.whole(b"x")[1:])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Literal
 
@@ -11,6 +12,7 @@ from krawall.model.exchange import FaultKind, Prompt, Reply, TargetFault
 from krawall.model.policy import Timeouts
 from krawall.model.target import Target
 from krawall.net.caller import Caller, Route, status_fault, unreadable, words_of
+from krawall.net.http1 import Closed
 from krawall.version import __version__
 from krawall.wire.reply import NotMapped, Reader, compile_reply
 from krawall.wire.request import compile_request
@@ -54,7 +56,7 @@ class HttpLine:
 class HttpChannel:
     """One user's connection; collects the body."""
 
-    __slots__ = ("_caller", "_headers", "_line", "_parts", "_status")
+    __slots__ = ("_caller", "_headers", "_line", "_parts", "_status", "on_byte")
 
     def __init__(self, line: HttpLine) -> None:
         self._line = line
@@ -62,6 +64,7 @@ class HttpChannel:
         self._parts: list[bytes] = []
         self._status = 0
         self._headers: dict[bytes, bytes] = {}
+        self.on_byte: Callable[[int], None] = _nobody
 
     def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:
         """Keep the head."""
@@ -76,7 +79,14 @@ class HttpChannel:
     async def exchange(self, prompt: Prompt, mark: Mark) -> Reply:
         """Ask; the reply counts as one content event at the moment it is complete."""
         self._parts = []
-        await self._caller.call(prompt, mark, self)
+        self.on_byte = mark.byte
+        try:
+            await self._caller.call(prompt, mark, self)
+        except Closed as closed:
+            await self._caller.again(closed, mark, self)
+        except asyncio.CancelledError:
+            self._caller.hang_up()
+            raise
         at_ns = mark.now()
         body = b"".join(self._parts) if len(self._parts) != 1 else self._parts[0]
         reader = self._line.reader
@@ -104,6 +114,10 @@ class HttpChannel:
     async def close(self) -> None:
         """Hang up."""
         await self._caller.close()
+
+
+def _nobody(at_ns: int) -> None:
+    """Nothing was asked yet."""
 
 
 def _is_utf8(body: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Literal
@@ -11,6 +12,7 @@ from krawall.model.exchange import FaultKind, Prompt, Reply, TargetFault, Usage
 from krawall.model.policy import Timeouts
 from krawall.model.target import Target
 from krawall.net.caller import Caller, Route, status_fault, unreadable, words_of
+from krawall.net.http1 import Closed
 from krawall.version import __version__
 from krawall.wire.reply import Found, NotMapped, Reader, compile_reply, merge_usage
 from krawall.wire.request import compile_request
@@ -85,6 +87,10 @@ class SseChannel:
         self._conversation_id: str | None = None
         self._over = False
 
+    def on_byte(self, at_ns: int) -> None:
+        """Stamp the first byte."""
+        self._mark.byte(at_ns)
+
     def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:
         """A reply that is no stream is kept whole, for the error it holds."""
         self._status = status
@@ -141,7 +147,13 @@ class SseChannel:
         self._clear()
         self._mark = mark
         try:
-            await self._caller.call(prompt, mark, self)
+            try:
+                await self._caller.call(prompt, mark, self)
+            except Closed as closed:
+                await self._caller.again(closed, mark, self)
+            except asyncio.CancelledError:
+                self._caller.hang_up()
+                raise
             if self._line.lines and self._plain is None:
                 self.on_body(b"\n", mark.now())  # the last line may come without its end
         except TargetFault as fault:

@@ -38,13 +38,15 @@ class Loop(Step):
         items = self._items(conversation)
         limit = self.times if self.times is not None else min(self.most, len(items)) if items is not None else self.most
         length = None if self.while_ is not None else limit
+        steps = [(step, f"{path}.loop.{number}") for number, step in enumerate(self.steps)]
         try:
             for index in range(1, limit + 1):
                 if self.while_ is not None and not conversation.evaluate(self.while_):
                     break
                 conversation.enter_loop(index, items[index - 1] if items is not None else None, length)
                 try:
-                    await conversation.play(self.steps, f"{path}.loop")
+                    for step, place in steps:
+                        await step.run(conversation, place)
                 finally:
                     conversation.leave_loop()
         except LoopBreak:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Coroutine
+from typing import Any, ClassVar, Literal
 
 from krawall.model.check import Expectation
 from krawall.model.step import Conversation, Step
@@ -17,9 +18,9 @@ class Message(Step):
     text: Text
     expect: list[Expectation] = []
 
-    async def run(self, conversation: Conversation, path: str) -> None:
+    def run(self, conversation: Conversation, path: str) -> Coroutine[Any, Any, object]:
         """Say it; the checks belong to this reply."""
-        await conversation.say(self.text, path, self.expect)
+        return conversation.say(self.text, path, self.expect)
 
     def messages(self) -> tuple[float, float]:
         """One."""
