@@ -1,5 +1,7 @@
 # The front door. `make` lists the targets; each sets up what it needs.
-PYTHON ?= python3
+# A distribution's own Python is built with profile-guided optimisation, which a hand-compiled one often is not: it is
+# preferred where it is new enough. PYTHON=... chooses another.
+PYTHON ?= $(shell /usr/bin/python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo /usr/bin/python3 || echo python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready

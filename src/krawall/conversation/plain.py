@@ -28,13 +28,16 @@ class PlainText:
         """Return the text; see `Compiled`."""
         lookup: Callable[[str], object] = scope.lookup
         parts = self._pieces.copy()
-        for index, name in enumerate(self._names):
+        at = 1
+        for name in self._names:
             value = lookup(name)
-            if type(value) is int and -_WIDE < value < _WIDE:
-                value = str(value)
-            elif type(value) is not str:
+            if value.__class__ is str:
+                parts[at] = value
+            elif value.__class__ is int and -_WIDE < value < _WIDE:
+                parts[at] = str(value)
+            else:
                 return self._engine.render(scope)
-            parts[2 * index + 1] = value
+            at += 2
         return "".join(parts)
 
 

@@ -21,7 +21,7 @@ from krawall.engine.attempt import Attempt, begin, end, failed, record
 from krawall.engine.ends import Ended, Failed, Stopped
 from krawall.engine.names import NAMES, ORIGINAL
 from krawall.load.retry import Decision, decide
-from krawall.load.spend import FREE, cost_pico, worst_case
+from krawall.load.spend import FREE, cost_pico
 from krawall.model.budget import Spend
 from krawall.model.check import Expectation
 from krawall.model.exchange import (
@@ -60,7 +60,7 @@ class Talk:
     tokens_out: int
     row: dict[str, Any] | None
     usage: Usage
-    loops: list[dict[str, Any]]
+    loops: list[tuple[int, object, int | None]]  # index from 1, item, length
     conversation_id: str | None
     last: Reply | None
     vars: dict[str, Any]
@@ -117,12 +117,13 @@ class Talk:
         said, prompt = self._next_turn(text)
         number = 1
         while True:
-            worst = worst_case(self._size(prompt), program.max_output, program.rates)
-            denied = shard.purse.reserve(worst)
-            if (denied or shard.paced) and not await shard.admit(worst, denied):
-                decision = self._held_back(worst, said, step, number)
+            size = self._size(prompt)
+            cost, tokens = size * program.input_rate + program.longest_pico, size + program.max_output
+            denied = shard.purse.reserve_request(cost, tokens)
+            if (denied or shard.paced) and not await shard.admit(Spend(cost, tokens, 1), denied):
+                decision = self._held_back(Spend(cost, tokens, 1), said, step, number)
             else:
-                attempt = begin(user, self.deadline_ns, self._injecting(number))
+                attempt = begin(user, self.deadline_ns, self._injecting(number) if program.inject else None)
                 try:
                     if attempt.injecting is None:
                         attempt.reply = await user.channel.exchange(prompt, attempt.mark)
@@ -133,7 +134,8 @@ class Talk:
                 except Exception as error:  # noqa: BLE001  the user's boundary: what is no TargetFault is our bug, and is told
                     failed(user, attempt, error)
                 end(user, attempt)
-                self._settle(attempt, prompt, worst)
+                attempt.usage = usage = self._bill(attempt, prompt)
+                shard.settle_request(cost, tokens, usage)
                 exchange = record(user, attempt, self.index, self.turn, number, step, self.ready_ns, said)
                 verdict = self._conclude(exchange, attempt, expect)
                 if verdict is None:
@@ -170,16 +172,7 @@ class Talk:
 
     def enter_loop(self, index: int, item: object, length: int | None) -> None:
         """Begin an iteration."""
-        self.loops.append(
-            {
-                "index": index,
-                "index0": index - 1,
-                "item": item,
-                "length": length,
-                "first": index == 1,
-                "last": index == length,
-            }
-        )
+        self.loops.append((index, item, length))
 
     def leave_loop(self) -> None:
         """End an iteration."""
@@ -206,7 +199,10 @@ class Talk:
 
     def _prompt(self, said: str) -> Prompt:
         program = self.program
-        if program.keep_history:
+        if program.keep_history and program.last_messages:
+            # A history alternates, so that the last n turns are its last 2n - 1 messages (window.select says it in general).
+            messages = self.history.messages[-program.last_messages :]
+        elif program.keep_history:
             messages = select(self.history.messages, program.window, program.count, self._system)
         else:
             messages = [Message("user", said)]
@@ -225,15 +221,9 @@ class Talk:
             self._wide = True
         return said, self._prompt(said)
 
-    def _injecting(self, number: int) -> int | None:
-        """Return the seed of what is put into attempt `number` of this turn; None when nothing is put in anywhere."""
-        if not self.program.inject:
-            return None
+    def _injecting(self, number: int) -> int:
+        """Return the seed of what is put into attempt `number` of this turn."""
         return conversation_seed(self.program.seed, self.index * 4099 + self.turn * 17 + number)
-
-    def _settle(self, attempt: Attempt, prompt: Prompt, worst: Spend) -> None:
-        attempt.usage = usage = self._bill(attempt, prompt)
-        self.shard.settle(worst, Spend(usage.cost_pico, usage.tokens_in + usage.tokens_out, 1, 0))
 
     def _give_up(self, decision: Decision) -> None:
         """Leave the turn unanswered, and the conversation or the session if the decision says so."""

@@ -20,6 +20,18 @@ def _reply_json(talk: Talk) -> object:
         return None
 
 
+def _loop(talk: Talk) -> object:
+    index, item, length = talk.loops[-1] if talk.loops else (0, None, 0)
+    return {
+        "index": index,
+        "index0": index - 1,
+        "item": item,
+        "length": length,
+        "first": index == 1,
+        "last": index == length,
+    }
+
+
 def _usage(talk: Talk) -> object:
     usage = talk.usage
     return {
@@ -32,11 +44,7 @@ NAMES: dict[str, Callable[[Talk], object]] = {
     "turn": lambda talk: talk.turn,
     "conversation": lambda talk: talk.index,
     "user": lambda talk: talk.user.index,
-    "loop": lambda talk: (
-        talk.loops[-1]
-        if talk.loops
-        else {"index": 0, "index0": -1, "item": None, "length": 0, "first": False, "last": False}
-    ),
+    "loop": _loop,
     "reply": lambda talk: talk.last.text if talk.last else "",
     "reply_json": _reply_json,
     "history": lambda talk: talk.history.as_data(),
@@ -51,7 +59,7 @@ NAMES: dict[str, Callable[[Talk], object]] = {
 # The original product's names, in handlebars scenarios; what each means: conversation.names.ORIGINAL_NAMES.
 ORIGINAL: dict[str, Callable[[Talk], object]] = {
     "messageIndex": lambda talk: talk.turn - 1,
-    "repetitionIndex": lambda talk: talk.loops[0]["index0"] if talk.loops else 0,
+    "repetitionIndex": lambda talk: talk.loops[0][0] - 1 if talk.loops else 0,
     "timestamp": lambda talk: iso(talk.shard.wall_ns()),
     "lastResponse": lambda talk: talk.last.text if talk.last else "",
     "response": lambda talk: talk.last.text if talk.last else "",
@@ -60,6 +68,6 @@ ORIGINAL: dict[str, Callable[[Talk], object]] = {
     "tokenCount": lambda talk: talk.tokens_in + talk.tokens_out,
     "lastAssistantMessage": lambda talk: talk.last_of("assistant"),
     "lastUserMessage": lambda talk: talk.last_of("user"),
-    "index": lambda talk: talk.loops[-1]["index0"] if talk.loops else 0,
+    "index": lambda talk: talk.loops[-1][0] - 1 if talk.loops else 0,
     "sessionId": lambda talk: talk.program.spec.session,
 }

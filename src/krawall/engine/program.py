@@ -39,10 +39,13 @@ class Program:
         self.timeouts = scenario.timeouts
         self.inject = scenario.inject
         self.rates = rates_of(plan.target.prices)
+        self.input_rate = self.rates.dearest_input
         self.server_history = plan.target.history == "server"
         self.keep_history = plan.target.history == "append"
         self.phases = Phases(plan.load)
         self.max_output = _max_output(plan)
+        self.longest_pico = self.max_output * self.rates.output
+        self.last_messages = 2 * self.window.size - 1 if self.window.keep == "last" else 0
         self.env = {name: os.environ.get(name, "") for name in scenario.env}
         self.count: Callable[[str], int] = estimate
         self.repetition = any("repetition" in line for line in scenario.thresholds)

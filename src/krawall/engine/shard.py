@@ -25,7 +25,7 @@ from krawall.metrics.tally import Tally
 from krawall.model.base import NS_PER_S
 from krawall.model.budget import Spend
 from krawall.model.connector import Line
-from krawall.model.exchange import Fault, TargetFault
+from krawall.model.exchange import Fault, TargetFault, Usage
 from krawall.model.exchange import Line as LogLine
 from krawall.model.load import Closed
 from krawall.model.progress import Orders, Progress, Report
@@ -142,6 +142,12 @@ class Shard:
     def settle(self, worst: Spend, actual: Spend) -> None:
         """Turn a reservation into what was really spent; those that wait for an allowance look again."""
         self.purse.settle(worst, actual)
+        if self._hungry:
+            self._wake_hungry()
+
+    def settle_request(self, cost_pico: int, tokens: int, usage: Usage) -> None:
+        """Settle one request by what it used."""
+        self.purse.settle_request(cost_pico, tokens, usage.cost_pico, usage.tokens_in + usage.tokens_out)
         if self._hungry:
             self._wake_hungry()
 

@@ -154,6 +154,24 @@ class Purse:
         self._cost, self._tokens, self._requests, self._conversations = cost, tokens, requests, conversations
         return None
 
+    def reserve_request(self, cost_pico: int, tokens: int) -> str | None:
+        """The same as `reserve` of one request, without a record: it runs once per attempt."""
+        cost = self._cost + cost_pico
+        tokens += self._tokens
+        requests = self._requests + 1
+        if cost > self._most_cost or tokens > self._most_tokens or requests > self._most_requests:
+            return self.reserve(Spend(cost_pico, tokens - self._tokens, 1))
+        self._cost, self._tokens, self._requests = cost, tokens, requests
+        return None
+
+    def settle_request(self, cost_pico: int, tokens: int, actual_pico: int, actual_tokens: int) -> None:
+        """The same as `settle` of one request that was reserved with `cost_pico` and `tokens`."""
+        self._cost += actual_pico - cost_pico
+        self._tokens += actual_tokens - tokens
+        self._settled_cost += actual_pico
+        self._settled_tokens += actual_tokens
+        self._settled_requests += 1
+
     def settle(self, worst: Spend, actual: Spend) -> None:
         """Replace a reservation of `worst` by what was spent."""
         self._cost += actual.cost_pico - worst.cost_pico

@@ -113,10 +113,7 @@ class Histogram:
         self.total += sum(values)
         # Counter.update counts in C; the comprehension is bucket_of, written out.
         self.buckets.update(
-            [
-                value if value < 128 else ((shift := value.bit_length() - 7) << 6) + (value >> shift)
-                for value in values
-            ]
+            [value if value < 128 else ((shift := value.bit_length() - 7) << 6) + (value >> shift) for value in values]
         )
 
     def merge(self, other: Histogram) -> None:

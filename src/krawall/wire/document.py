@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-_MOST = 2**53  # no reply has more tokens; JSON numbers beyond it are not exact
+MOST = 2**53  # no reply has more tokens; JSON numbers beyond it are not exact
 _SHOWN = 80
 
 
@@ -102,8 +102,8 @@ def as_error(value: object) -> str | None:
 
 def count(value: object) -> int | None:
     """Return a number of tokens: a whole number from 0 to 2**53, also written as a float; else None."""
-    if value.__class__ is int and 0 <= value <= _MOST:
+    if value.__class__ is int and 0 <= value <= MOST:
         return value
-    if isinstance(value, float) and value.is_integer() and 0 <= value <= _MOST:
+    if isinstance(value, float) and value.is_integer() and 0 <= value <= MOST:
         return int(value)
     return None

@@ -10,7 +10,7 @@ import msgspec
 from krawall.model.base import Record
 from krawall.model.exchange import Usage
 from krawall.model.target import Paths, ReplyMapping
-from krawall.wire.document import NotMapped, as_error, as_text, as_word, count, decode_any, shown
+from krawall.wire.document import MOST, NotMapped, as_error, as_text, as_word, count, decode_any, shown
 from krawall.wire.extract import Group, Merge, compile_extract
 from krawall.wire.paths import nearest, parse_path, show
 
@@ -142,6 +142,14 @@ def _compile_event(mapping: ReplyMapping) -> Callable[[bytes], Found]:
 
 def _compile_counts(input_excludes_cached: bool) -> Callable[[object, object, object, object, object], Usage | None]:
     def counts(given: object, made: object, cached: object, written: object, thought: object) -> Usage | None:
+        if (  # nearly every reply
+            type(given) is int
+            and type(made) is int
+            and cached is written is thought is None
+            and 0 <= given <= MOST
+            and 0 <= made <= MOST
+        ):
+            return Usage(given, made)
         tokens_in = None if given is None else count(given)
         tokens_out = None if made is None else count(made)
         read = None if cached is None else count(cached)

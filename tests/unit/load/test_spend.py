@@ -174,3 +174,22 @@ def test_more_cached_than_input_costs_the_cached_alone() -> None:
 
 def test_the_worst_case_without_prices_has_tokens_and_one_request() -> None:
     assert worst_case(100, 50, FREE) == Spend(0, 150, 1, 0)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60), st.integers(0, 60)), max_size=30),
+    large,
+)
+def test_requests_are_reserved_and_settled_the_same_without_records(
+    asked: list[tuple[int, int, int, int]], allowance: Spend
+) -> None:
+    quick, slow = Purse(allowance), Purse(allowance)
+    for cost, tokens, actual_cost, actual_tokens in asked:
+        worst = Spend(cost, tokens, 1)
+        denied = quick.reserve_request(cost, tokens)
+        assert denied == slow.reserve(worst)
+        if denied is None:
+            quick.settle_request(cost, tokens, actual_cost, actual_tokens)
+            slow.settle(worst, Spend(actual_cost, actual_tokens, 1))
+        assert quick.held == slow.held
+        assert quick.settled == slow.settled
