@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from krawall.conversation.rendering import Compiled, Scope
 
 _NAME = re.compile(r"\{\{ *([A-Za-z_][A-Za-z0-9_]*) *\}\}")
 _KEYWORDS = frozenset(["true", "false", "none", "True", "False", "None", "not", "and", "or", "in", "is", "if", "else"])
-_WIDE = 1 << 62  # wider integers are the engine's business
+_SIMPLE = frozenset(
+    {str, int}
+)  # what is written the same by Python and by the engine; not bool, which is a type of its own
 
 
 class PlainText:
     """A text of literals and names. Values that are not texts or whole numbers are left to the engine, which knows their form."""
 
-    __slots__ = ("_engine", "_names", "_pieces", "names", "path")
+    __slots__ = ("_engine", "_format", "_names", "names", "path")
 
     def __init__(self, pieces: list[str], engine: Compiled) -> None:
-        self._pieces = pieces  # literals and names in turn: literal, name, literal, ..., literal
+        # Literals and names in turn: literal, name, literal, ..., literal. The work is done in C: map, format.
+        self._format = "%s".join([literal.replace("%", "%%") for literal in pieces[::2]])
         self._names = pieces[1::2]
         self._engine = engine
         self.path = engine.path
@@ -26,19 +28,10 @@ class PlainText:
 
     def render(self, scope: Scope) -> str:
         """Return the text; see `Compiled`."""
-        lookup: Callable[[str], object] = scope.lookup
-        parts = self._pieces.copy()
-        at = 1
-        for name in self._names:
-            value = lookup(name)
-            if value.__class__ is str:
-                parts[at] = value
-            elif value.__class__ is int and -_WIDE < value < _WIDE:
-                parts[at] = str(value)
-            else:
-                return self._engine.render(scope)
-            at += 2
-        return "".join(parts)
+        values = tuple(map(scope.lookup, self._names))
+        if _SIMPLE.issuperset(map(type, values)):
+            return self._format % values
+        return self._engine.render(scope)
 
 
 def plain(text: str, engine: Compiled) -> Compiled:

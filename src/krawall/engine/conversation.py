@@ -86,6 +86,7 @@ class Talk:
         self.row = pick_row(program.rows, program.pick, index, program.seed) if program.rows else None
         self.vars = draw_vars(program.vars, self.rng) if program.vars else {}
         self._system = self.render(program.system) if program.system else None
+        self._system_length = len(self._system) if self._system else 0
         self.usage = NOTHING
         self.tokens_in = self.tokens_out = self._cost = self._ok = self._bad = 0
         self._last_exchange: Exchange | None = None
@@ -210,8 +211,9 @@ class Talk:
 
     def _size(self, prompt: Prompt) -> int:
         """Return how many tokens a prompt is at most: one per byte that goes out."""
-        letters = sum([len(message.content) for message in prompt.messages], len(self._system or ""))
-        return (4 if self._wide else 1) * letters + 8 * len(prompt.messages) + 8
+        count = len(prompt.messages)  # always the newest of the history
+        letters = self.history.length(count) + self._system_length
+        return (4 * letters if self._wide else letters) + 8 * count + 8
 
     def _next_turn(self, text: str) -> tuple[str, Prompt]:
         self.turn += 1
@@ -307,15 +309,16 @@ class Talk:
     def _bill(self, attempt: Attempt, prompt: Prompt) -> Usage:
         """Return what the attempt used: as reported, else estimated (and marked so) when the target did work for it."""
         program = self.program
-        usage, heard = attempt.usage, attempt.heard
+        usage = attempt.usage
         if usage is None or not (usage.tokens_in or usage.tokens_out):
+            heard = attempt.heard
             if attempt.reply is None and not heard:
                 return NOTHING
             sent = sum(program.count(message.content) for message in prompt.messages) + (
                 program.count(prompt.system) if prompt.system else 0
             )
             usage = Usage(sent, program.count(heard), estimated=True)
-        elif not usage.tokens_out and heard:
+        elif not usage.tokens_out and (heard := attempt.heard):
             usage = msgspec.structs.replace(usage, tokens_out=program.count(heard), estimated=True)
         if program.rates is not FREE:
             usage = msgspec.structs.replace(usage, cost_pico=cost_pico(usage, program.rates))

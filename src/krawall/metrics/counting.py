@@ -45,8 +45,10 @@ def _count_plain(cell: Cell, lines: list[Exchange]) -> None:
     if events := [(line.event_ns - line.sent_ns) // 1000 for line in lines if line.event_ns]:
         histograms["first_event"].record_many(events)
     if seen := [(line.seen_ns - line.sent_ns) // 1000 for line in lines if line.seen_ns]:
-        histograms["ttft"].record_many(seen)
-    if tokens := [(line.token_ns - line.sent_ns) // 1000 for line in lines if line.token_ns]:
+        buckets = histograms["ttft"].record_many(seen)
+        tokens = [(line.token_ns - line.sent_ns) // 1000 for line in lines if line.token_ns]
+        histograms["ttft_any"].record_many(tokens, buckets if tokens == seen else None)
+    elif tokens := [(line.token_ns - line.sent_ns) // 1000 for line in lines if line.token_ns]:
         histograms["ttft_any"].record_many(tokens)
     histograms["latency"].record_many([((line.last_ns or line.done_ns) - line.sent_ns) // 1000 for line in lines])
     histograms["latency_intended"].record_many(

@@ -97,24 +97,32 @@ class Histogram:
         except KeyError:  # once a bucket; cheaper than asking first
             self.buckets[value] = 1
 
-    def record_many(self, values: list[int]) -> None:
-        """Count many values; `values` is not changed."""
+    def record_many(self, values: list[int], buckets: list[int] | None = None) -> list[int]:
+        """Count many values; `values` is not changed. Return their buckets, which can be given for the same values again."""
         if not values:
-            return
+            return []
         low, high = min(values), max(values)
         if low < 0 or high > _LIMIT:
             values = [0 if value < 0 else _LIMIT if value > _LIMIT else value for value in values]
             low, high = min(values), max(values)
+            buckets = None
         if low < self.low:
             self.low = low
         if high > self.high:
             self.high = high
         self.count += len(values)
         self.total += sum(values)
-        # Counter.update counts in C; the comprehension is bucket_of, written out.
-        self.buckets.update(
-            [value if value < 128 else ((shift := value.bit_length() - 7) << 6) + (value >> shift) for value in values]
-        )
+        if buckets is None:  # the comprehension is bucket_of, written out
+            buckets = (
+                values
+                if high < _EXACT
+                else [
+                    value if value < 128 else ((shift := value.bit_length() - 7) << 6) + (value >> shift)
+                    for value in values
+                ]
+            )
+        self.buckets.update(buckets)  # counts in C
+        return buckets
 
     def merge(self, other: Histogram) -> None:
         """Add what `other` holds."""
