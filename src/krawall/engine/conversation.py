@@ -136,7 +136,9 @@ class Talk:
                     failed(user, attempt, error)
                 end(user, attempt)
                 attempt.usage = usage = self._bill(attempt, prompt)
-                shard.settle_request(cost, tokens, usage)
+                shard.purse.settle_request(cost, tokens, usage.cost_pico, usage.tokens_in + usage.tokens_out)
+                if shard.hungry:
+                    shard.wake_hungry()
                 exchange = record(user, attempt, self.index, self.turn, number, step, self.ready_ns, said)
                 verdict = self._conclude(exchange, attempt, expect)
                 if verdict is None:
@@ -277,7 +279,8 @@ class Talk:
             shard.record(exchange)
             raise asyncio.CancelledError
         fault = exchange.fault
-        shard.settled(fault)
+        if fault is not None or shard.guarded:
+            shard.settled(fault)
         if fault is None:
             shard.record(exchange)
             self._keep(exchange, cast(Reply, reply))

@@ -25,7 +25,7 @@ from krawall.metrics.tally import Tally
 from krawall.model.base import NS_PER_S
 from krawall.model.budget import Spend
 from krawall.model.connector import Line
-from krawall.model.exchange import Fault, TargetFault, Usage
+from krawall.model.exchange import Fault, TargetFault
 from krawall.model.exchange import Line as LogLine
 from krawall.model.load import Closed
 from krawall.model.progress import Orders, Progress, Report
@@ -60,12 +60,13 @@ class Shard:
         self._outbox = Outbox(sinks)
         self._watcher = Watcher(clock)
         self._sleeping: set[asyncio.Future[None]] = set()
-        self._hungry: set[asyncio.Future[None]] = set()
+        self.hungry: set[asyncio.Future[None]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._poke = asyncio.Event()
         self._asked = ""
         self._seq = 0
         self._streak = Streak()
+        self.guarded = True  # whether a success is worth telling: after a fault, or with a breaker
         self._breaker = CircuitBreaker(program.policy.breaker) if program.policy.breaker else None
         self._buckets = self._make_buckets()
         pace = program.target.pace
@@ -132,27 +133,22 @@ class Shard:
                     self._poke.set()  # once; after that the report of each second is soon enough
                 patient = True
             future: asyncio.Future[None] = self.loop.create_future()
-            self._hungry.add(future)
+            self.hungry.add(future)
             try:
                 await future
             finally:
-                self._hungry.discard(future)
+                self.hungry.discard(future)
             denied = self.purse.reserve(worst) or ""
 
     def settle(self, worst: Spend, actual: Spend) -> None:
         """Turn a reservation into what was really spent; those that wait for an allowance look again."""
         self.purse.settle(worst, actual)
-        if self._hungry:
-            self._wake_hungry()
+        if self.hungry:
+            self.wake_hungry()
 
-    def settle_request(self, cost_pico: int, tokens: int, usage: Usage) -> None:
-        """Settle one request by what it used."""
-        self.purse.settle_request(cost_pico, tokens, usage.cost_pico, usage.tokens_in + usage.tokens_out)
-        if self._hungry:
-            self._wake_hungry()
-
-    def _wake_hungry(self) -> None:
-        for future in list(self._hungry):
+    def wake_hungry(self) -> None:
+        """Let those that wait for an allowance look again."""
+        for future in list(self.hungry):
             _wake(future)
 
     async def admit(self, worst: Spend, denied: str | None) -> bool:
@@ -198,6 +194,7 @@ class Shard:
         """Learn from an attempt: breaker, protection against a wrong key."""
         if fault is not None and fault.injected:
             return
+        self.guarded = fault is not None or self._breaker is not None
         if self._breaker:
             self._breaker.record(fault is None, self.clock())
         self._streak.record(fault)
@@ -253,7 +250,7 @@ class Shard:
         self.stopping = True
         self.stop_reason = self.stop_reason or reason or "stopped"
         if first:
-            for future in [*self._sleeping, *self._hungry]:
+            for future in [*self._sleeping, *self.hungry]:
                 _wake(future)
             self.loop.call_later(GRACE_S, self._cancel_all)
         if how == "now":
@@ -360,7 +357,7 @@ class Shard:
             self.purse.allow(orders.allowance)
             if self._asked.startswith("cap:"):
                 self._asked = ""
-            self._wake_hungry()
+            self.wake_hungry()
         if orders.stop != "no":
             self.stop(orders.stop, orders.reason)
 

@@ -60,8 +60,8 @@ class Connection(asyncio.Protocol):
     """One keep-alive connection of one user."""
 
     __slots__ = (
-        "_at", "_body_size", "_fault", "_future", "_grace", "_head_size", "_headers", "_headers_done", "_inflate", "_loop",
-        "_max_body", "_max_head", "_packed", "_parser", "_receiver", "_started", "_transport", "_until_eof",
+        "_at", "_body_size", "_future", "_grace", "_head_size", "_headers", "_headers_done", "_inflate", "_loop",
+        "_max_body", "_max_head", "_packed", "_parser", "_receiver", "_transport", "_until_eof",
         "byte_ns", "open", "served", "slow_s", "status",
     )  # fmt: skip
 
@@ -80,13 +80,10 @@ class Connection(asyncio.Protocol):
         self._reset()
 
     def _reset(self) -> None:
-        self.status = 0
-        self.byte_ns = 0
+        self.status = self.byte_ns = self._head_size = self._body_size = 0
         self._headers: dict[bytes, bytes] = {}
-        self._headers_done = self._started = self._until_eof = self._packed = False
-        self._head_size = self._body_size = 0
+        self._headers_done = self._until_eof = self._packed = False
         self._inflate: zlib._Decompress | None = None
-        self._fault: TargetFault | None = None
 
     def request(self, payload: bytes, receiver: Receiver) -> asyncio.Future[None]:
         """Write `payload` (head and body), return what is done when the reply is complete. Who gives up waiting must `abort`.
@@ -161,7 +158,7 @@ class Connection(asyncio.Protocol):
             return
         if self._until_eof and error is None:
             self._complete()
-        elif self._started:
+        elif self.byte_ns:
             detail = "the connection was cut in mid-reply" if error else "the connection was closed in mid-reply"
             self._fail(TargetFault(FaultKind.truncated, detail, status=self.status or None))
         else:
@@ -172,17 +169,15 @@ class Connection(asyncio.Protocol):
 
     # httptools callbacks --------------------------------------------------------------------------
 
-    def on_message_begin(self) -> None:
-        if self._future is None or self._future.done():
-            self.abort()  # a second reply, which nobody asked for
-        self._started = True
-
     def on_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()
         if name in KEPT:
             self._headers[name] = value
 
     def on_headers_complete(self) -> None:
+        if self._receiver is None:
+            self.abort()  # a second reply, which nobody asked for
+            return
         self.status = status = self._parser.get_status_code()
         if status < 200:
             return
@@ -193,8 +188,7 @@ class Connection(asyncio.Protocol):
         self._until_eof = (
             b"content-length" not in headers and headers.get(b"transfer-encoding", b"").lower() != b"chunked"
         )
-        if self._receiver:
-            self._receiver.on_head(status, headers)
+        self._receiver.on_head(status, headers)
 
     def on_body(self, data: bytes) -> None:
         if self._inflate:

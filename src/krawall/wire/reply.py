@@ -124,7 +124,7 @@ def _compile_event(mapping: ReplyMapping) -> Callable[[bytes], Found]:
             text = as_text(text)
         if reasoning.__class__ is not str and reasoning is not None:
             reasoning = as_text(reasoning)
-        if finish is not None:
+        if finish is not None and (finish.__class__ is not str or not finish):
             finish = as_word(finish)
         if error is not None:
             error = as_error(error)
