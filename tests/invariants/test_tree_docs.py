@@ -59,7 +59,9 @@ def test_the_limits_of_validity_are_those_that_the_docs_name(root):
         f"p99 above {validity.LOOP_LAG_P99_MS:.0f} ms",
         f"p99 above {validity.SEND_LAG_P99_MS:.0f} ms",
         f"above {validity.WAITED_SHARE * 100:.0f} % of what it wanted and {validity.WAITED_OF_WALL * 100:.0f} % of the time",
+        f"above {validity.OTHERS_SHARE * 100:.0f} %",
     ]
+    assert f"kept waiting for {validity.OTHERS_WAITED * 100:.0f} % of the time" in page
     assert f"need {validity.LEAST_LOOKS} samples, the share of CPU a session of {validity.LEAST_S} s" in page
 
 

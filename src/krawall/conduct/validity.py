@@ -11,7 +11,9 @@ from krawall.model.summary import Generator
 LOOP_LAG_P99_MS = 30.0  # the event loop answers later than this once in a hundred looks
 SEND_LAG_P99_MS = 50.0  # users start later than this once in a hundred times
 WAITED_SHARE = 0.20  # of the CPU time that an engine wanted, so much went to others
-WAITED_OF_WALL = 0.03  # ... and it was so much of the time
+WAITED_OF_WALL = 0.10  # ... and it was so much of the time: the odd wait of a process that hardly runs does no harm
+OTHERS_SHARE = 0.80  # of the cores that the engine may use, so much was used by other processes
+OTHERS_WAITED = 0.01  # ... and the engine was kept waiting for so much of the time
 LEAST_LOOKS = 100  # 2 s of looks: in less, a p99 is the start-up of the process itself
 LEAST_S = 2.5
 
@@ -26,15 +28,7 @@ def judge(loop_lag: Histogram, send_lag: Histogram, health: Sequence[Health]) ->
         reasons.append(f"its event loop was {lag_ms:.0f} ms late at p99 (limit {LOOP_LAG_P99_MS:.0f} ms)")
     if send_lag.count >= LEAST_LOOKS and late_ms > SEND_LAG_P99_MS:
         reasons.append(f"it started turns {late_ms:.0f} ms late at p99 (limit {SEND_LAG_P99_MS:.0f} ms)")
-    for one in health:
-        wanted = one.cpu_s + one.waited_s
-        if (
-            one.wall_s >= LEAST_S
-            and one.waited_s > WAITED_OF_WALL * one.wall_s
-            and one.waited_s > WAITED_SHARE * wanted
-        ):
-            reasons.append(f"other processes took {one.waited_s / wanted:.0%} of the CPU time it needed")
-            break
+    reasons += next(([reason] for one in health if (reason := _taken(one))), [])
     why = (
         "the generator was the bottleneck: "
         + "; ".join(reasons)
@@ -43,3 +37,15 @@ def judge(loop_lag: Histogram, send_lag: Histogram, health: Sequence[Health]) ->
         else ""
     )
     return Generator(round(lag_ms, 3), round(late_ms, 3), round(cpu, 4), not reasons, why)
+
+
+def _taken(one: Health) -> str:
+    """Return what other processes took from an engine, or nothing."""
+    if one.wall_s < LEAST_S:
+        return ""
+    wanted = one.cpu_s + one.waited_s
+    if one.others > OTHERS_SHARE and one.waited_s > OTHERS_WAITED * one.wall_s:
+        return f"other processes used {min(1.0, one.others):.0%} of its cores"
+    if one.waited_s > WAITED_OF_WALL * one.wall_s and one.waited_s > WAITED_SHARE * wanted:
+        return f"other processes took {one.waited_s / wanted:.0%} of the CPU time it needed"
+    return ""

@@ -18,10 +18,10 @@ from krawall.conversation.variables import conversation_seed, draw_vars, pick_ro
 from krawall.conversation.window import select
 from krawall.engine import inject
 from krawall.engine.attempt import Attempt, begin, end, failed, record
+from krawall.engine.billing import NOTHING, bill
 from krawall.engine.ends import Ended, Failed, Stopped
 from krawall.engine.names import NAMES, ORIGINAL
 from krawall.load.retry import Decision, decide
-from krawall.load.spend import FREE, cost_pico
 from krawall.model.budget import Spend
 from krawall.model.check import Expectation
 from krawall.model.exchange import (
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
     from krawall.engine.program import Program
     from krawall.engine.shard import Shard
     from krawall.engine.user import User
-
-NOTHING = Usage()
 
 
 class Talk:
@@ -135,7 +133,7 @@ class Talk:
                 except Exception as error:  # noqa: BLE001  the user's boundary: what is no TargetFault is our bug, and is told
                     failed(user, attempt, error)
                 end(user, attempt)
-                attempt.usage = usage = self._bill(attempt, prompt)
+                usage = self._bill(attempt, prompt)
                 shard.purse.settle_request(cost, tokens, usage.cost_pico, usage.tokens_in + usage.tokens_out)
                 if shard.hungry:
                     shard.wake_hungry()
@@ -310,22 +308,7 @@ class Talk:
             self._slow = True
 
     def _bill(self, attempt: Attempt, prompt: Prompt) -> Usage:
-        """Return what the attempt used: as reported, else estimated (and marked so) when the target did work for it."""
-        program = self.program
-        usage = attempt.usage
-        if usage is None or not (usage.tokens_in or usage.tokens_out):
-            heard = attempt.heard
-            if attempt.reply is None and not heard:
-                return NOTHING
-            sent = sum(program.count(message.content) for message in prompt.messages) + (
-                program.count(prompt.system) if prompt.system else 0
-            )
-            usage = Usage(sent, program.count(heard), estimated=True)
-        elif not usage.tokens_out and (heard := attempt.heard):
-            usage = msgspec.structs.replace(usage, tokens_out=program.count(heard), estimated=True)
-        if program.rates is not FREE:
-            usage = msgspec.structs.replace(usage, cost_pico=cost_pico(usage, program.rates))
-        self.usage = usage
+        attempt.usage = self.usage = usage = bill(self.program, attempt, prompt)
         self.tokens_in += usage.tokens_in
         self.tokens_out += usage.tokens_out
         self._cost += usage.cost_pico

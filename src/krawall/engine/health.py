@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,7 @@ class Watcher:
         self._began = clock()
         self._cpu = _cpu_s()
         self._waited = run_delay_ns()
+        self._busy = cores_busy_s()
 
     async def run(self) -> None:
         """Wake every 20 ms and note by how much too late, until cancelled."""
@@ -43,12 +45,14 @@ class Watcher:
     def health(self, users: int, in_flight: int, bodies_dropped: int) -> Health:
         """Return the totals so far."""
         waited = run_delay_ns()
+        cpu, wall = _cpu_s() - self._cpu, (self._clock() - self._began) / NS_PER_S
         return Health(
             loop_lag=self.loop_lag.to_pairs(),
             send_lag=self.late.to_pairs(),
-            cpu_s=_cpu_s() - self._cpu,
-            wall_s=(self._clock() - self._began) / NS_PER_S,
+            cpu_s=cpu,
+            wall_s=wall,
             waited_s=(waited - self._waited) / NS_PER_S,
+            others=_share(cores_busy_s() - self._busy - cpu, wall),
             users=users,
             in_flight=in_flight,
             bodies_dropped=bodies_dropped,
@@ -58,6 +62,28 @@ class Watcher:
 def _cpu_s() -> float:
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
+
+
+def _share(others_s: float, wall_s: float) -> float:
+    return max(0.0, others_s / (wall_s * len(_cores()))) if wall_s else 0.0
+
+
+def _cores() -> set[int]:
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else {0}
+
+
+def cores_busy_s() -> float:
+    """Return how long the cores that this process may use have been busy since the machine's start, s; 0 where nobody tells.
+
+    Source: Linux, proc(5), /proc/stat: user, nice, system, irq, softirq and steal of each core.
+    """
+    try:
+        lines = Path("/proc/stat").read_text().splitlines()
+    except OSError:
+        return 0.0
+    wanted = {f"cpu{core}" for core in _cores()}
+    columns = [[int(number) for number in line.split()[1:9]] for line in lines if line.split(" ", 1)[0] in wanted]
+    return sum(sum(column[:3]) + sum(column[5:8]) for column in columns) / os.sysconf("SC_CLK_TCK")
 
 
 def run_delay_ns() -> int:

@@ -12,7 +12,7 @@ from krawall.model.budget import Spend
 class Health(Record, frozen=True):
     """How the generator itself is doing. Lags are sparse histograms (see metrics.histogram), microseconds.
 
-    `cpu_s`: CPU time used; `waited_s`: time it was ready to run while its core did something else; of `wall_s` seconds.
+    `cpu_s`: CPU time used; `waited_s`: time it was ready to run while its core did something else, `others`: share 0..1 of the cores it may use that others used; of `wall_s` seconds.
     """
 
     loop_lag: list[list[int]] = []
@@ -20,6 +20,7 @@ class Health(Record, frozen=True):
     cpu_s: float = 0.0
     wall_s: float = 0.0
     waited_s: float = 0.0
+    others: float = 0.0
     users: int = 0
     in_flight: int = 0
     bodies_dropped: int = 0
