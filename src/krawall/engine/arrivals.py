@@ -38,7 +38,7 @@ class Desk:
             due_ns = shard.origin + at_ns
             if due_ns > shard.clock():
                 await shard.sleep_until(due_ns)
-            if shard.stopping:
+            if shard.stopping or shard.used_up(number):
                 break
             if number not in shard.done_before and due_ns >= self._since:
                 self._arrive(number, due_ns)

@@ -103,11 +103,13 @@ class Shard:
         self.tally.add(line)
         self._outbox.put(line)
 
-    async def start_conversation(self, conversation: int) -> bool:
-        """Reserve a conversation; False when there is no row of data left for it."""
+    def used_up(self, conversation: int) -> bool:
+        """Tell whether the data, used once each, has no row for this conversation or any later one."""
         program = self.program
-        if program.pick == "once each" and program.rows and conversation >= len(program.rows):
-            return False
+        return program.pick == "once each" and bool(program.rows) and conversation >= len(program.rows)
+
+    async def start_conversation(self, conversation: int) -> bool:
+        """Reserve a conversation; False when the session stops before there is one to be had."""
         worst = Spend(0, 0, 0, 1)
         if (denied := self.purse.reserve(worst)) is not None:
             try:

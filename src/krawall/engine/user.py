@@ -54,7 +54,7 @@ async def closed_user(shard: Shard, index: int, load: Closed) -> None:
             end_ns = shard.origin + span.end_ns if span.end_ns is not None else None
             ready_ns = shard.origin + span.start_ns
             while not shard.stopping and (end_ns is None or ready_ns < end_ns):
-                if load.conversations is not None and number >= load.conversations:
+                if (load.conversations is not None and number >= load.conversations) or shard.used_up(number):
                     return
                 if number not in shard.done_before and await shard.start_conversation(number):
                     await Talk(user, number, ready_ns).run()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from krawall.engine.program import Program
 from krawall.engine.shard import Shard
 from krawall.model.exchange import Dropped, FaultKind, Told
@@ -122,6 +124,16 @@ def test_data_rows_used_once_end_the_session_when_they_are_used_up() -> None:
         "load: {users: 2, conversations: 10}"
     )
     assert sorted(line.said for line in got.exchanges) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("load", ["{users: 2, duration: 1h}", "{rate: 1/s, duration: 1h}"])
+def test_a_session_of_an_hour_ends_when_its_rows_are_used_up(load: str) -> None:
+    got = played(
+        "target: {connector: echo, options: {first token: 1s}}\nsteps: ['{{ data.order }}']\n"
+        f"data: {{rows: [{{order: a}}, {{order: b}}, {{order: c}}], pick: once each}}\nload: {load}"
+    )
+    assert sorted(line.said for line in got.exchanges) == ["a", "b", "c"]
+    assert got.last.at_ns < 10 * S
 
 
 def test_goodput_misses_what_was_slow() -> None:
