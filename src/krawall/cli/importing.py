@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from krawall.cli.files import write_new
 from krawall.cli.output import print_json
-from krawall.errors import NotFound, Unavailable
+from krawall.errors import NotFound
 from krawall.plugins.assemble import write_scenario
 from krawall.services.imports import import_original
 
@@ -32,20 +33,10 @@ def import_file(file: Path, /, *, out: Path | None = None, force: bool = False, 
     imported = import_original(text, str(file))
     written = write_scenario(imported.scenario)
     if out is not None:
-        _write(out, written, force)
+        write_new(out, written, force)
     if json:
         print_json({"yaml": written, "changes": imported.changes, "out": str(out) if out else None})
         return
     for change in imported.changes:
         print(f"changed: {change}", file=sys.stderr)  # noqa: T201
     print(f"wrote {out}" if out else written, end="\n" if out else "")  # noqa: T201
-
-
-def _write(path: Path, text: str, force: bool) -> None:
-    try:
-        with open(path, "w" if force else "x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise Unavailable(f"{path} is there already", hint="--force replaces it") from None
-    except OSError as error:
-        raise Unavailable(f"cannot write {path}: {error.strerror}") from None

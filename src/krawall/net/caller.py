@@ -70,6 +70,15 @@ class Route:
         sizes = self.target.sizes
         return await dial(self.site, self.addresses, self.context, self.connect_ns, sizes.header, sizes.body)
 
+    async def probe(self) -> None:
+        """Connect once and hang up.
+
+        Raises:
+            TargetFault: there is no way to the target.
+        """
+        connection, _ = await self.connect()
+        connection.abort()
+
 
 def secret_values(target: Target, secrets: Secrets) -> list[str]:
     """Return the values of every reference of a target, for scrubbing."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Literal
 
 from pydantic import Field
@@ -30,12 +29,7 @@ class Echo(Connector):
         self, target: Target, secrets: Secrets, gate: Gate, session: str, timeouts: Timeouts
     ) -> AbstractAsyncContextManager[Line]:
         """Open the line."""
-        return _open(EchoLine(self))
-
-
-@asynccontextmanager
-async def _open(line: EchoLine) -> AsyncIterator[Line]:
-    yield line
+        return nullcontext(EchoLine(self))
 
 
 class EchoLine:

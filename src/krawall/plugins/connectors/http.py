@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Literal
 
 from krawall.model.connector import Channel, Connector, Gate, Line, Mark, Secrets
@@ -27,12 +27,7 @@ class Http(Connector):
         self, target: Target, secrets: Secrets, gate: Gate, session: str, timeouts: Timeouts
     ) -> AbstractAsyncContextManager[Line]:
         """Open the line."""
-        return _open(HttpLine(Route(target, secrets, gate, session, timeouts, __version__)))
-
-
-@asynccontextmanager
-async def _open(line: HttpLine) -> AsyncIterator[Line]:
-    yield line
+        return nullcontext(HttpLine(Route(target, secrets, gate, session, timeouts, __version__)))
 
 
 class HttpLine:
@@ -49,8 +44,7 @@ class HttpLine:
 
     async def probe(self) -> None:
         """Connect once."""
-        connection, _ = await self.route.connect()
-        connection.abort()
+        await self.route.probe()
 
 
 class HttpChannel:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Literal
 
 from krawall.model.connector import Channel, Connector, Gate, Line, Mark, Secrets
@@ -28,12 +27,7 @@ class Sse(Connector):
         self, target: Target, secrets: Secrets, gate: Gate, session: str, timeouts: Timeouts
     ) -> AbstractAsyncContextManager[Line]:
         """Open the line."""
-        return _open(SseLine(Route(target, secrets, gate, session, timeouts, __version__)))
-
-
-@asynccontextmanager
-async def _open(line: SseLine) -> AsyncIterator[Line]:
-    yield line
+        return nullcontext(SseLine(Route(target, secrets, gate, session, timeouts, __version__)))
 
 
 class SseLine:
@@ -55,8 +49,7 @@ class SseLine:
 
     async def probe(self) -> None:
         """Connect once."""
-        connection, _ = await self.route.connect()
-        connection.abort()
+        await self.route.probe()
 
 
 class SseChannel:
