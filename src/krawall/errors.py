@@ -3,6 +3,12 @@
 KrawallError                 code          exit
 ├─ DocumentError             document      2     a document is wrong; carries every place at once
 ├─ NotFound                  not_found     2     a file, template, preset or session that does not exist
+├─ Conflict                  conflict      2     a name that is taken, a state that does not allow it
+│  └─ Stale                  stale         2     somebody else revised it meanwhile
+├─ Unauthorized              unauthorized  2     nobody is logged in, or the token is not valid
+├─ Forbidden                 forbidden     2     this user or token may not do it
+├─ TooMany                   throttled     2     too many requests or attempts; says when to come again
+├─ TooLarge                  too_large     2     more bytes than a request may have
 ├─ Refused                   refused       30    a guard rail said no; nothing was sent
 ├─ Unreachable               unreachable   30    the target's host does not resolve or accept connections
 ├─ PluginError               plugin        2     a plugin is missing or does not load
@@ -62,6 +68,51 @@ class NotFound(KrawallError):
     """A named thing does not exist."""
 
     code = "not_found"
+    exit_code = 2
+
+
+class Conflict(KrawallError):
+    """What is there does not allow it: a name that is taken, a state from which there is no way."""
+
+    code = "conflict"
+    exit_code = 2
+
+
+class Stale(Conflict):
+    """Somebody else revised the document since it was read."""
+
+    code = "stale"
+
+
+class Unauthorized(KrawallError):
+    """Nobody is logged in, or the token is not valid."""
+
+    code = "unauthorized"
+    exit_code = 2
+
+
+class Forbidden(KrawallError):
+    """Who asks is known, and may not do it."""
+
+    code = "forbidden"
+    exit_code = 2
+
+
+class TooMany(KrawallError):
+    """Too many requests or attempts. `retry_after_s`: when to come again, seconds."""
+
+    code = "throttled"
+    exit_code = 2
+
+    def __init__(self, message: str, *, retry_after_s: float = 1.0, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
+
+
+class TooLarge(KrawallError):
+    """A request holds more bytes than it may."""
+
+    code = "too_large"
     exit_code = 2
 
 

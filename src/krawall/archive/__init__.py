@@ -1,0 +1,1 @@
+"""Files of sessions: log segments by URL, compacted to Parquet, queried and exported."""
