@@ -6,7 +6,16 @@ import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema, field_validator, model_validator
+from pydantic import (
+    Discriminator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    Tag,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from krawall.model.base import Document, Record
 from krawall.model.budget import Budget
@@ -126,6 +135,16 @@ RESERVED = frozenset(
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
+def _inline_or_named(value: object) -> str:
+    return "named" if isinstance(value, str) else "inline"
+
+
+TargetOrName = Annotated[
+    Annotated[Target, Tag("inline")] | Annotated[str, Field(min_length=1, max_length=200), Tag("named")],
+    Discriminator(_inline_or_named),
+]
+
+
 class Scenario(Document):
     """A scenario file: what is said and, optionally, to whom, how much of it, and what must hold."""
 
@@ -135,7 +154,10 @@ class Scenario(Document):
     category: Category = Category.other
     reading: str = Field("", description="one sentence on what a good and a bad result looks like")
     language: Literal["jinja", "handlebars"] = Field("jinja", description="language of the texts")
-    target: Target | None = None
+    target: TargetOrName | None = Field(
+        None,
+        description="a chatbot, or the name of a target that the server keeps; the command line can lay one over it",
+    )
     system: str | None = None
     window: Window = WindowValue()
     vars: dict[str, AnyOf | Any] = {}

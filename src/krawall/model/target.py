@@ -151,3 +151,16 @@ class Target(Document):
                     f"the url's {name!r} looks like a secret; use auth: {{query: {{{name}: '${{BOT_KEY}}'}}}}"
                 )
         return self
+
+
+class SavedTarget(Target):
+    """A target as a server keeps it, under the name of its document. `confirmed` is set by the server alone."""
+
+    description: Annotated[str, Field(max_length=2000)] = ""
+    confirmed: str = Field("", description="the host of which an operator has said: I operate it")
+
+    def bare(self) -> Target:
+        """Return the target itself."""
+        return Target.model_validate(
+            self.model_dump(mode="json", exclude_unset=True, exclude={"description", "confirmed"})
+        )

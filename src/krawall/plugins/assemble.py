@@ -170,6 +170,8 @@ def _has(here: Any, part: str | int) -> bool:
 _UNION_PARTS = {
     "closed",
     "open",
+    "inline",
+    "named",
     "AnyOf",
     "int",
     "str",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,8 +87,25 @@ def load_scenario(name: str) -> tuple[Scenario, Path]:
     return read_scenario(text, name), path.parent
 
 
-def make_plan(scenario: Scenario, folder: Path, overrides: Overrides, source: str) -> Plan:
-    """Return the frozen plan; nothing is sent, the target's host is resolved.
+def no_names(name: str) -> Target:
+    """Refuse the name of a kept target: without a server there are none.
+
+    Raises:
+        NotFound: always.
+    """
+    raise NotFound(
+        f"target {name!r} is a name that a server keeps", hint="give --preset and --url, or start it on a server"
+    )
+
+
+def make_plan(
+    scenario: Scenario,
+    folder: Path,
+    overrides: Overrides,
+    source: str,
+    named: Callable[[str], Target] = no_names,
+) -> Plan:
+    """Return the frozen plan; nothing is sent, the target's host is resolved. `named` looks up a target by its name.
 
     Raises:
         DocumentError: something does not fit together; every place is named.
@@ -96,7 +113,10 @@ def make_plan(scenario: Scenario, folder: Path, overrides: Overrides, source: st
         Unreachable: the host does not resolve.
     """
     assemble()
-    target = resolve(_with_overrides(scenario.target, overrides))
+    given = scenario.target
+    if isinstance(given, str):
+        given = None if overrides.url is not None else named(given)
+    target = resolve(_with_overrides(given, overrides))
     load = _load(scenario, overrides)
     rows = read_rows(scenario, folder)
     scenario = scenario.model_copy(
@@ -140,7 +160,7 @@ def validate_scenario(scenario: Scenario, folder: Path, source: str) -> None:
     """
     assemble()
     rows = read_rows(scenario, folder)
-    target = scenario.target
+    target = None if isinstance(scenario.target, str) else scenario.target
     if target is not None and (target.url or target.connector == "echo"):
         target = resolve(target)
     errors = check(
