@@ -1,0 +1,274 @@
+"""The door to the database: transactions over SQLite or PostgreSQL, and the drivers' errors in our words.
+
+Both databases order the transactions that append events one after the other: SQLite since it has one writer at a time
+(BEGIN IMMEDIATE), PostgreSQL by an advisory lock that is taken first, so that no two of them wait for each other's rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, CursorResult, Executable, Row, Table, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from krawall.errors import Conflict, DocumentError, Internal, Place, Unavailable
+from krawall.model.event import Event
+from krawall.store.urls import parse_url
+
+WAIT_S = 30  # for a lock, and for a connection of the pool
+_ORDER = 0x6B726177  # the advisory lock's number: `kraw`
+_MISSING = ("no such table", "no such column", "does not exist")
+
+
+class Transaction:
+    """What is written together. `ordered`: it may append events. Lives as long as its block; one task uses it."""
+
+    def __init__(self, connection: AsyncConnection, *, ordered: bool = False) -> None:
+        self.connection = connection
+        self.ordered = ordered
+        self.events: list[Event] = []  # appended so far; told to listeners after the commit
+
+    async def run(self, statement: Executable, values: list[dict[str, Any]] | None = None) -> CursorResult[Any]:
+        """Execute a statement, once for each of `values` if they are given."""
+        result: CursorResult[Any] = await self.connection.execute(statement, values)
+        return result
+
+    async def all(self, statement: Executable) -> Sequence[Row[Any]]:
+        """Return every row."""
+        return (await self.connection.execute(statement)).all()
+
+    async def first(self, statement: Executable) -> Row[Any] | None:
+        """Return the first row."""
+        return (await self.connection.execute(statement)).first()
+
+    async def changed(self, statement: Executable) -> int:
+        """Return how many rows a statement changed."""
+        return (await self.run(statement)).rowcount
+
+    async def upsert(self, table: Table, values: dict[str, Any], keep: Sequence[str] = ()) -> None:
+        """Insert a row, or change the one with its primary key; columns of `keep` stay as they are then."""
+        dialect = postgresql if self.connection.dialect.name == "postgresql" else sqlite
+        keys = [column.name for column in table.primary_key]
+        changes = {name: value for name, value in values.items() if name not in {*keys, *keep}}
+        insert = dialect.insert(table).values(values)
+        if changes:
+            await self.run(insert.on_conflict_do_update(index_elements=keys, set_=changes))
+        else:
+            await self.run(insert.on_conflict_do_nothing(index_elements=keys))
+
+
+class Database:
+    """One database, opened by URL. Owned by the store; `close` ends its connections and their threads."""
+
+    def __init__(self, url: URL, writing: AsyncEngine, reading: AsyncEngine) -> None:
+        self.shown = url.render_as_string(hide_password=True)
+        self.dialect = url.get_backend_name()
+        self.listeners: list[Callable[[list[Event]], None]] = []
+        self._writing = writing
+        self._reading = reading
+
+    @classmethod
+    async def open(cls, url: str) -> Database:
+        """Connect to `sqlite:///FILE` (made if it is not there) or `postgresql://...`.
+
+        Raises:
+            DocumentError: the URL names no database that we know.
+            Unavailable: it does not answer.
+        """
+        parsed = parse_url(url)
+        database = cls(parsed, *(_sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgresql(parsed)))
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(database.close)
+            if database.dialect == "sqlite":
+                await database._prepare_file(Path(parsed.database or ""))
+            await database.ping()
+            stack.pop_all()
+        return database
+
+    async def close(self) -> None:
+        """End every connection. A connection that is forgotten keeps its thread, and the thread the process."""
+        await self._writing.dispose()
+        await self._reading.dispose()
+
+    async def ping(self) -> None:
+        """Ask for an answer.
+
+        Raises:
+            Unavailable: there is none.
+        """
+        async with self.read() as tx:
+            await tx.run(text("SELECT 1"))
+
+    @asynccontextmanager
+    async def begin(self, *, ordered: bool = True) -> AsyncIterator[Transaction]:
+        """Write: what the block does is kept together, or nothing of it. Events are told to listeners after that.
+
+        Keep it short, and wait for nothing but the database in it: others wait for it. `ordered=False` is for writes
+        that append no event: on PostgreSQL they do not wait for each other.
+
+        Raises:
+            Unavailable: the connection is lost, the database locked or full.
+            Conflict: what is there does not allow a row.
+        """
+        with self._in_our_words():
+            async with self._connected(self._writing) as connection, connection.begin():
+                if ordered and self.dialect == "postgresql":
+                    await connection.execute(text(f"SELECT pg_advisory_xact_lock({_ORDER})"))
+                transaction = Transaction(connection, ordered=ordered)
+                yield transaction
+        if transaction.events:
+            for listener in self.listeners:
+                listener(transaction.events)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Transaction]:
+        """Read: the database refuses writes in this block.
+
+        Raises:
+            Unavailable: the connection is lost, the database locked.
+        """
+        with self._in_our_words():
+            async with self._connected(self._reading) as connection, connection.begin():
+                yield Transaction(connection)
+
+    @asynccontextmanager
+    async def within(self, tx: Transaction | None, *, ordered: bool = True) -> AsyncIterator[Transaction]:
+        """Write in `tx` if there is one, else in a transaction of its own."""
+        if tx is None:
+            async with self.begin(ordered=ordered) as own:
+                yield own
+        elif ordered and not tx.ordered:
+            raise Internal("this transaction was begun without a place in the order of events")
+        else:
+            yield tx
+
+    @asynccontextmanager
+    async def seen_by(self, tx: Transaction | None) -> AsyncIterator[Transaction]:
+        """Read what `tx` sees if there is one, else what is committed."""
+        if tx is None:
+            async with self.read() as own:
+                yield own
+        else:
+            yield tx
+
+    @asynccontextmanager
+    async def _connected(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        connection = engine.connect()
+        try:
+            await connection.start()
+        except OSError as error:  # no route, refused, or no answer in time: asyncpg leaves these as they are
+            raise self._gone(str(error) or type(error).__name__) from error
+        async with AsyncExitStack() as stack:
+            stack.push_async_exit(connection)
+            yield connection
+
+    @contextmanager
+    def _in_our_words(self) -> Iterator[None]:
+        try:
+            yield
+        except IntegrityError as error:
+            raise Conflict(f"what is kept already does not allow it: {_first_line(error)}") from error
+        except (DataError, OverflowError, UnicodeEncodeError) as error:
+            raise _does_not_fit(error) from error
+        except DBAPIError as error:
+            if _is_about_data(error):
+                raise _does_not_fit(error) from error
+            raise self._gone(_first_line(error)) from error
+        except NoConnection as error:
+            raise self._gone(_first_line(error)) from error
+        except SQLAlchemyError as error:
+            raise Internal(f"the store asked wrongly: {_first_line(error)}") from error
+
+    def _gone(self, why: str) -> Unavailable:
+        hint = "run `krawall migrate`" if any(words in why for words in _MISSING) else None
+        return Unavailable(f"the database {self.shown} cannot be used: {why}", hint=hint)
+
+    async def _prepare_file(self, path: Path) -> None:
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._gone(str(error)) from error
+        with self._in_our_words():
+            async with self._connected(self._writing) as connection:
+                # Kept in the file. Outside a transaction, as SQLite wants it; a no-op when it is set already.
+                raw = await connection.get_raw_connection()
+                await raw.driver_connection.execute("PRAGMA journal_mode = WAL")  # type: ignore[union-attr]
+
+
+def _sqlite(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
+    """One connection writes, so that tasks of a process queue in order; others read beside it."""
+    writing = create_async_engine(
+        url, pool_size=1, max_overflow=0, pool_timeout=WAIT_S, connect_args={"timeout": WAIT_S}
+    )
+    reading = create_async_engine(
+        url, pool_size=4, max_overflow=0, pool_timeout=WAIT_S, connect_args={"timeout": WAIT_S}
+    )
+    for engine, begin, only_reads in ((writing, "BEGIN IMMEDIATE", "OFF"), (reading, "BEGIN", "ON")):
+        _on_connect(engine, only_reads)
+        _on_begin(engine, begin)
+    return writing, reading
+
+
+def _on_connect(engine: AsyncEngine, only_reads: str) -> None:
+    @event.listens_for(engine.sync_engine, "connect")
+    def connected(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None  # the driver begins nothing by itself
+        cursor = connection.cursor()
+        for pragma in (
+            "synchronous = NORMAL",
+            "foreign_keys = ON",
+            "cache_size = -16000",
+            f"query_only = {only_reads}",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+
+def _on_begin(engine: AsyncEngine, statement: str) -> None:
+    @event.listens_for(engine.sync_engine, "begin")
+    def began(connection: Any) -> None:
+        connection.exec_driver_sql(statement)
+
+
+def _postgresql(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
+    """Connections to one server. A process that stops in mid-transaction is cut off, so that others go on."""
+    settings = {
+        "application_name": "krawall",
+        "lock_timeout": f"{WAIT_S}s",
+        "idle_in_transaction_session_timeout": f"{2 * WAIT_S}s",
+        "jit": "off",  # it costs more than our queries
+    }
+    engine = create_async_engine(
+        url,
+        pool_size=10,
+        max_overflow=10,
+        pool_timeout=WAIT_S,
+        pool_pre_ping=True,
+        connect_args={"timeout": 10, "server_settings": settings},
+    )
+    return engine, engine.execution_options(postgresql_readonly=True)
+
+
+def _first_line(error: SQLAlchemyError) -> str:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    line = str(cause).partition("\n")[0].rpartition(">: ")[2]
+    return line or type(cause).__name__
+
+
+def _is_about_data(error: DBAPIError) -> bool:
+    """Whether PostgreSQL (class 22) or its driver refused a value: a zero byte in a text, a number of more than 64 bits."""
+    original = error.orig
+    return str(getattr(original, "sqlstate", None) or "").startswith("22") or "invalid input" in str(original)
+
+
+def _does_not_fit(error: Exception) -> DocumentError:
+    line = _first_line(error) if isinstance(error, SQLAlchemyError) else str(error)
+    return DocumentError("value", [Place("", f"cannot be kept: {line}")])

@@ -1,0 +1,66 @@
+"""Migrations, run by Alembic without a file of settings: forward only, all pending ones in one transaction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from krawall.errors import Unavailable
+from krawall.store.database import Database
+
+FOLDER = Path(__file__).with_name("migrations")
+
+
+async def migrate(database: Database) -> list[str]:
+    """Bring the tables up to date and return the revisions that were applied. Servers that start together take turns.
+
+    Raises:
+        Unavailable: a newer Krawall made this database.
+    """
+    async with database.begin() as tx:
+        return await tx.connection.run_sync(_upgrade, database.shown)
+
+
+async def pending(database: Database) -> list[str]:
+    """Return the revisions that `migrate` would apply.
+
+    Raises:
+        Unavailable: a newer Krawall made this database.
+    """
+    async with database.read() as tx:
+        return await tx.connection.run_sync(_missing, database.shown)
+
+
+def _upgrade(connection: Connection, shown: str) -> list[str]:
+    missing = _missing(connection, shown)
+    if missing:
+        scripts = _scripts()
+        with EnvironmentContext(
+            Config(), scripts, fn=lambda revision, _context: scripts._upgrade_revs("head", revision)
+        ) as environment:
+            environment.configure(connection=connection, transactional_ddl=False)
+            environment.run_migrations()
+    return missing
+
+
+def _missing(connection: Connection, shown: str) -> list[str]:
+    scripts = _scripts()
+    known = [script.revision for script in reversed(list(scripts.walk_revisions()))]
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current is None:
+        return known
+    if current not in known:
+        raise Unavailable(
+            f"the database {shown} is at revision {current}, which this Krawall does not know",
+            hint="a newer Krawall made it; use that one, or another database",
+        )
+    return known[known.index(current) + 1 :]
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(FOLDER))
