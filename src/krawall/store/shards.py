@@ -21,12 +21,14 @@ class Shards:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def claim(self, session: str, number: int, worker: str) -> Shard:
+    async def claim(self, session: str, number: int, worker: str, *, expect: int | None = None) -> Shard:
         """Begin a new attempt at a shard. What the attempt before it reported last moves to `earlier`.
+
+        `expect`: only if this is still the newest attempt; who comes late must not take it from whoever plays it now.
 
         Raises:
             NotFound: there is no such shard.
-            Conflict: it is done or failed, or its session is finished.
+            Conflict: it is done or failed, its session is finished, or another attempt plays it.
         """
         async with self._database.begin(ordered=False) as tx:
             # The session's row first, as everywhere: whoever finishes it waits for this claim, or this claim sees it.
@@ -37,6 +39,8 @@ class Shards:
                 raise Conflict(f"session {session} is finished")
             if old.state in _ENDED:
                 raise Conflict(f"shard {number} of {session} is {old.state}")
+            if expect is not None and old.attempt != expect:
+                raise Conflict(f"attempt {old.attempt} plays shard {number} of {session}")
             if old.progress:
                 await tx.run(insert(attempts).values({each.name: old._mapping[each.name] for each in attempts.c}))
             new = Shard(session, number, old.attempt + 1, ShardState.playing, worker, wall_ns())
