@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -25,7 +25,7 @@ from krawall.model.event import (
     SessionResumed,
     SessionStopping,
 )
-from krawall.model.job import QUEUES, ConductSession, PlayShard
+from krawall.model.job import QUEUES, Compact, ConductSession, PlayShard
 from krawall.model.load import Closed
 from krawall.model.plan import Plan
 from krawall.model.session import Outcome, Session, State, Verdict, Wish
@@ -33,17 +33,11 @@ from krawall.plugins.assemble import read_plan
 from krawall.queue.bus import Bus
 from krawall.queue.jobs import Jobs
 from krawall.services.starting import MOST_SHARDS, Planner, Rules, StartSession, granted_again
+from krawall.services.taking_in import take_in
+from krawall.store.sessions import Started
 from krawall.store.store import Store
 
 FREE_TIERS = ("loopback",)  # whoever tests a bot on his own machine may play several sessions against it at a time
-
-
-@dataclass(frozen=True)
-class Started:
-    """A session that was asked for. `created`: False when the same request had started it before."""
-
-    session: Session
-    created: bool
 
 
 class Sessions:
@@ -108,7 +102,7 @@ class Sessions:
                 await self._store.ledger.reserve(session.id, session.target, day, worst, cap, tx=tx)
         if started.created:
             await enqueue(self._jobs, session.id, session.shards)
-        return Started(started.session, started.created)
+        return started
 
     async def _alone(self, session: Session, plan: Plan) -> None:
         """One session per target at a time: it keeps measurements clean and the target's owner calm."""
@@ -203,6 +197,12 @@ class Sessions:
             await _quietly(self._jobs.remove(QUEUES[PlayShard], shard_job(session.id, number)))
         await _quietly(self._jobs.remove(QUEUES[ConductSession], session.id))
         return await self._store.sessions.get(session.id)
+
+    async def take_in(self, tar: Path, actor: str) -> Session:
+        """Take in the packed directory of a session that was played elsewhere; see `taking_in`."""
+        session = await take_in(self._store, self._archive, tar, actor)
+        await _quietly(self._jobs.enqueue(Compact(session.id), id=f"compact.{session.id}", attempts=5, backoff_s=10))
+        return session
 
     # look and remove ----------------------------------------------------------------------------------------
 

@@ -1,0 +1,111 @@
+"""The end of a session: its summary, its report, and the last transaction. Every part may be done twice."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import msgspec
+
+from krawall.clock import iso, wall_ns
+from krawall.conduct.conductor import Conductor
+from krawall.conduct.validity import judge as judge_generator
+from krawall.errors import Unavailable
+from krawall.model.event import (
+    EventBody,
+    SessionAborted,
+    SessionCancelled,
+    SessionCompleted,
+    SessionFailed,
+    ThresholdBreached,
+)
+from krawall.model.session import Outcome, Session, State, Verdict
+from krawall.model.summary import Point, Summary
+from krawall.services.aside import aside
+from krawall.services.directory import SessionDirectory
+from krawall.services.playing import summary_of
+from krawall.worker.rows import Rows
+from krawall.worker.tools import Tools
+
+AGAIN_S = 1.0
+
+
+async def finish(tools: Tools, session: Session, rows: Rows, conductor: Conductor) -> bool:
+    """Write the last word on a session. False: another conductor has taken over."""
+    conductor.finish()
+    await _manifest(tools, session, rows, conductor)
+    folder = await tools.archive.fetch(session.id)
+    directory = SessionDirectory(folder)
+    if rows.manifest.lost.get("processes"):
+        # What a lost process did after its last report is known from its log alone.
+        summary = msgspec.json.decode(await aside("recount", folder), type=Summary)
+    else:
+        summary = summary_of(directory, conductor.plan, rows.manifest, conductor.merge())
+    await aside("report", folder)
+    await tools.archive.push(session.id)
+    while True:
+        try:
+            return await _last_transaction(tools, session, rows, conductor, summary)
+        except Unavailable:
+            await asyncio.sleep(AGAIN_S)
+
+
+async def _manifest(tools: Tools, session: Session, rows: Rows, conductor: Conductor) -> None:
+    manifest = rows.manifest
+    manifest.state = State.finished
+    manifest.outcome, manifest.reason = conductor.outcome.value, conductor.reason
+    manifest.reason_kind = conductor.reason_kind
+    manifest.generator = judge_generator(conductor.lag("loop_lag"), conductor.lag("send_lag"), conductor.health)
+    manifest.windows = conductor.windows.worst
+    manifest.points = [
+        msgspec.json.decode(body, type=Point) for _, body in await tools.store.ticks.since(session.id, -1, 1_000_000)
+    ]
+    manifest.gaps = conductor.gaps
+    directory = SessionDirectory(tools.archive.place(session.id))
+    lost = {"processes": conductor.losses, "bodies": sum(health.bodies_dropped for health in conductor.health)}
+    lost["attempts in flight"] = directory.lost_in_flight()
+    manifest.lost = {name: number for name, number in lost.items() if number}
+    directory.save(manifest)
+    await tools.archive.push(session.id)
+
+
+async def _last_transaction(tools: Tools, session: Session, rows: Rows, conductor: Conductor, summary: Summary) -> bool:
+    store = tools.store
+    latency = summary.metrics.get("latency")
+    async with store.begin() as tx:
+        mine = await store.sessions.write(
+            session.id, rows.fence,
+            state=State.finished, outcome=Outcome(summary.outcome), verdict=Verdict(summary.verdict),
+            exit_code=summary.exit_code, reason=summary.reason, reason_kind=conductor.reason_kind,
+            finished_ns=wall_ns(), conversations=summary.conversations.started, turns=summary.turns,
+            errors=sum(summary.errors.values()), cost_pico=conductor.merge().view().cost_pico,
+            p95_ms=latency.p95 if latency is not None and latency.count else None,
+            summary=msgspec.json.encode(summary), saved=msgspec.msgpack.encode(conductor.save()),
+            tx=tx,
+        )  # fmt: skip
+        if not mine:
+            return False
+        day = iso(session.created_ns)[:10]
+        await store.ledger.settle(session.id, session.target, day, conductor.spent, tx=tx)
+        await store.ledger.release(session.id, tx=tx)
+        for body in _events(summary):
+            await store.events.append(body, f"worker {tools.id}", session=session.id, tx=tx)
+    with contextlib.suppress(Unavailable):
+        await tools.bus.publish(f"session.{session.id}", b'{"event":0}')
+    return True
+
+
+def _events(summary: Summary) -> list[EventBody]:
+    breached: list[EventBody] = [
+        ThresholdBreached(judged.text, judged.value, judged.why)
+        for judged in summary.thresholds
+        if judged.outcome == "fail"
+    ]
+    verdict, code, reason = summary.verdict, summary.exit_code, summary.reason
+    ends: dict[str, EventBody] = {
+        Outcome.completed: SessionCompleted(verdict, code),
+        Outcome.aborted: SessionAborted(verdict, code, reason),
+        Outcome.cancelled: SessionCancelled(verdict, code, reason),
+        Outcome.failed: SessionFailed(code, reason),
+    }
+    return [*breached, ends[summary.outcome]]
