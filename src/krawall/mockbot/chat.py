@@ -69,6 +69,10 @@ def _answered(state: State, dialect: Dialect, call: Call, delivery: Delivery, ru
     said = state.speaker.answer(call.ask, behaviour.persona, behaviour.seed, rules.tokens)
     state.remember(call, said)
     delivery.oracle.tokens_in += said.prompt_tokens
+    if delivery.keep:
+        delivery.record.said = next((each.text for each in reversed(call.ask.messages) if each.role == "user"), "")[
+            :120
+        ]
     reply = Reply(call, said, number, behaviour.usage)
     tokens = len(said.pieces)
     if not call.stream:

@@ -146,7 +146,8 @@ class Connection(asyncio.Protocol):
 
     def _chat(self, request: Request, dialect: Dialect) -> None:
         oracle = self._state.oracle
-        record = oracle.arrived(request.header(b"x-krawall-turn").decode("latin-1"), request.received_ns)
+        turn, session = (request.header(name).decode("latin-1") for name in (b"x-krawall-turn", b"x-krawall-session"))
+        record = oracle.arrived(turn, request.received_ns, session)
         self._busy = True
         close = not request.keep_alive
         delivery = Delivery(

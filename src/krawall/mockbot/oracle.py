@@ -17,7 +17,8 @@ _encode = msgspec.json.Encoder().encode
 class Record(msgspec.Struct):
     """One chat request. `sent_ns` holds the send time of every token of a stream; 0 means that nothing was sent.
 
-    `end` says how it ended: done, truncated, disconnected (both by our will) or aborted (the client went away).
+    `session` is the X-Krawall-Session header, `said` the first 120 characters of the newest user message of a request that was
+    understood, so that a client's log can be held against this one. `end` says how it ended: done, truncated, disconnected (both by our will) or aborted (the client went away).
     """
 
     id: str
@@ -27,6 +28,8 @@ class Record(msgspec.Struct):
     last_ns: int = 0
     tokens: int = 0
     end: str = ""
+    session: str = ""
+    said: str = ""
     sent_ns: list[int] = []
 
 
@@ -51,13 +54,13 @@ class Oracle:
         self._late: dict[int, int] = {}
         self._log: deque[Record] = deque(maxlen=_KEPT)
 
-    def arrived(self, turn: str, received_ns: int) -> Record:
+    def arrived(self, turn: str, received_ns: int, session: str = "") -> Record:
         """Count a chat request and open its record; without the client's id it is named by its number."""
         self.requests += 1
         self.in_flight += 1
         self.in_flight_max = max(self.in_flight_max, self.in_flight)
         self.t_first = self.t_first or received_ns
-        return Record(turn or str(self.requests), received_ns)
+        return Record(turn or str(self.requests), received_ns, session=session)
 
     def whole(self, record: Record, now_ns: int, due_ns: int, tokens: int) -> None:
         """Note that a whole reply was sent."""

@@ -31,6 +31,8 @@ def test_a_stream_is_counted_token_by_token_and_logged() -> None:
         "tokens": 3,
         "end": "done",
         "sent_ns": [3_000_000, 5_000_000, 8_000_000],
+        "session": "",
+        "said": "",
     }
 
 
