@@ -7,11 +7,19 @@ from contextlib import AbstractAsyncContextManager
 
 from krawall.model.event import Event
 from krawall.store import migrate as migrations
+from krawall.store.credentials import Credentials
 from krawall.store.database import Database, Transaction
+from krawall.store.deliveries import Deliveries
 from krawall.store.documents import Documents
 from krawall.store.events import Events
+from krawall.store.ledger import Ledger
+from krawall.store.logins import Logins
 from krawall.store.sessions import Sessions
 from krawall.store.shards import Shards
+from krawall.store.ticks import Ticks
+from krawall.store.tokens import Tokens
+from krawall.store.users import Users
+from krawall.store.workers import Workers
 
 
 class Store:
@@ -23,6 +31,14 @@ class Store:
         self.documents = Documents(database, self.events)
         self.sessions = Sessions(database, self.events)
         self.shards = Shards(database)
+        self.ticks = Ticks(database)
+        self.ledger = Ledger(database)
+        self.credentials = Credentials(database, self.events)
+        self.deliveries = Deliveries(database)
+        self.workers = Workers(database, self.events)
+        self.users = Users(database, self.events)
+        self.logins = Logins(database)
+        self.tokens = Tokens(database, self.events)
 
     @classmethod
     async def open(cls, url: str, migrate: bool = True) -> Store:

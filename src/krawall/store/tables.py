@@ -173,11 +173,12 @@ reservations = Table(
     Column("session", Words, primary_key=True),
     Column("target", Words, nullable=False),
     Column("day", Words, nullable=False),
-    Column("reserved", Text, nullable=False),
+    Column("amount", Text, nullable=False),
     Column("spent", Text, nullable=False),
+    Column("released", Boolean, nullable=False),
     Index("ix_reservations_day", "day", "session"),
 )
-"""What each session may still spend and has spent. It outlives the session: money that was spent stays spent."""
+"""What each session may spend and has spent. It outlives the session: money that was spent stays spent."""
 
 ledger = Table(
     "ledger",

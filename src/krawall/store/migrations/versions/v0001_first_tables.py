@@ -185,8 +185,9 @@ def _money() -> None:
         sa.Column("session", WORDS, nullable=False),
         sa.Column("target", WORDS, nullable=False),
         sa.Column("day", WORDS, nullable=False),
-        sa.Column("reserved", sa.Text(), nullable=False),
+        sa.Column("amount", sa.Text(), nullable=False),
         sa.Column("spent", sa.Text(), nullable=False),
+        sa.Column("released", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("session", name="pk_reservations"),
     )
     op.create_index("ix_reservations_day", "reservations", ["day", "session"])
