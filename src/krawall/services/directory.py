@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from krawall.archive.segments import BROKEN, open_segment, segments
 from krawall.errors import NotFound, Unavailable
 from krawall.metrics.tally import Tally
 from krawall.model.exchange import Line
@@ -106,15 +107,12 @@ class SessionDirectory:
         return read_plan((self.path / "plan.json").read_bytes())
 
     def segments(self, shard: int | None = None, attempt: int | None = None) -> list[Path]:
-        """Return the log's segments in order, of one shard and attempt if asked."""
-        found = []
-        for path in self.log.glob("*.jsonl"):
-            parts = path.stem.split("-")
-            if len(parts) == 3 and all(part.isdigit() for part in parts):
-                numbers = tuple(int(part) for part in parts)
-                if (shard is None or numbers[0] == shard) and (attempt is None or numbers[1] == attempt):
-                    found.append((numbers, path))
-        return [path for _, path in sorted(found)]
+        """Return the log's segments in order, of one shard and attempt if asked; plain or compressed, each once."""
+        return [
+            path
+            for key, path in segments(self.log).items()
+            if shard in (None, key.shard) and attempt in (None, key.attempt)
+        ]
 
     def lines(self, paths: list[Path]) -> Lines:
         """Return a reader over the lines of segments."""
@@ -130,11 +128,14 @@ class Lines:
 
     def __iter__(self) -> Any:
         for path in self._paths:
-            with open(path, "rb") as file:
+            with open_segment(path) as file:
                 reader = LogReader(file)
-                for line in reader:
-                    if not isinstance(line, Header):
-                        yield line
+                try:
+                    for line in reader:
+                        if not isinstance(line, Header):
+                            yield line
+                except BROKEN:  # the rest of a damaged segment is lost, what stands before it is not
+                    self.torn += 1
                 self.torn += reader.torn
 
 

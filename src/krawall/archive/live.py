@@ -1,0 +1,114 @@
+"""A log that is still being written, as tables: each call takes in what came since the last one, and no line twice."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+from krawall.archive import columns
+from krawall.archive.duck import Connection, connect
+from krawall.archive.segments import BROKEN, SegmentKey, open_segment, segments
+
+CHUNK = 16 << 20
+
+_TABLES = {
+    "messages": (columns.MESSAGE, columns.IS_MESSAGE, columns.MESSAGE_ORDER),
+    "conversations": (columns.CONVERSATION, columns.IS_CONVERSATION, columns.CONVERSATION_ORDER),
+}
+_ALWAYS = 2**63 - 1
+
+
+class LiveLog:
+    """The log of one session in memory, on disk where it is too big for that. Shared by threads; lives while it is asked.
+
+    A row is numbered, and seen, once its `done_ns` is before the moment that somebody asked for: those that come later
+    are later rows, so numbers never change. (A line that arrives after its moment was shown is numbered behind.)
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._log = folder / "log"
+        self._temporary = tempfile.TemporaryDirectory(prefix="krawall-")
+        self._work = Path(self._temporary.name)
+        self._connection = connect([folder], self._work)
+        self._lock = threading.Lock()
+        self._read: dict[SegmentKey, int] = {}
+        self._whole: set[SegmentKey] = set()
+        self._rows = dict.fromkeys(_TABLES, 0)
+        self._tables()
+
+    def cursor(self, until_ns: int | None = None) -> Connection:
+        """Return a connection that sees the tables as far as `until_ns`, ns since the session began; None: all of it."""
+        with self._lock:
+            for key, path in segments(self._log).items():
+                if key not in self._whole:
+                    self._take_in(key, path)
+            for table in _TABLES:
+                self._settle(table, _ALWAYS if until_ns is None else until_ns)
+            return self._connection.cursor()
+
+    def _tables(self) -> None:
+        empty = self._work / "0-0-0.jsonl"
+        empty.write_bytes(b"{}\n")
+        self._connection.execute(
+            f"CREATE TABLE lines AS SELECT * FROM ({columns.LINES}) WHERE false", {"files": [str(empty)]}
+        )
+        for table, (select, _, order) in _TABLES.items():
+            self._connection.execute(f"CREATE TABLE new_{table} AS {select} FROM lines")
+            self._connection.execute(f"CREATE TABLE {table} AS {columns.numbered(f'SELECT * FROM new_{table}', order)}")
+        self._connection.execute(f"CREATE TABLE checked AS {columns.CHECKED} FROM lines")
+
+    def _take_in(self, key: SegmentKey, path: Path) -> None:
+        """Read the whole lines that a segment has gained."""
+        at = self._read.get(key, 0)
+        with suppress(FileNotFoundError, *BROKEN), open_segment(path) as file:
+            if path.suffix != ".zst" and path.exists() and path.stat().st_size <= at:
+                return
+            file.seek(at)
+            while data := file.read(CHUNK) + file.readline():
+                end = data.rfind(b"\n") + 1
+                self._load(key, memoryview(data)[:end])
+                self._read[key] = at = at + end
+                if end < len(data):
+                    break
+        if path.suffix == ".zst":  # no longer written to
+            self._whole.add(key)
+
+    def _load(self, key: SegmentKey, data: memoryview) -> None:
+        if not data:
+            return
+        chunk = self._work / f"{key.shard}-{key.attempt}-{key.number}.jsonl"
+        chunk.write_bytes(data)
+        run = self._connection.execute
+        run("BEGIN")
+        try:
+            run(f"CREATE OR REPLACE TABLE lines AS {columns.LINES}", {"files": [str(chunk)]})
+            for table, (select, condition, _) in _TABLES.items():
+                run(f"INSERT INTO new_{table} {select} FROM lines WHERE {condition}")
+            run(f"INSERT INTO checked {columns.CHECKED} FROM lines WHERE {columns.IS_CHECKED}")
+            run("DELETE FROM lines")
+            run("COMMIT")
+        except BaseException:
+            run("ROLLBACK")
+            raise
+        finally:
+            chunk.unlink()
+
+    def _settle(self, table: str, until_ns: int) -> None:
+        """Number the rows that were done by `until_ns`."""
+        run, base, order = self._connection.execute, self._rows[table], _TABLES[table][2]
+        until = {"until": until_ns}
+        due = run(f"SELECT count(*) FROM new_{table} WHERE done_ns <= $until", until).fetchone()
+        if not due or not due[0]:
+            return
+        run("BEGIN")
+        try:
+            rows = columns.numbered(f"SELECT * FROM new_{table} WHERE done_ns <= $until", order, base)
+            run(f"INSERT INTO {table} {rows}", until)
+            run(f"CREATE OR REPLACE TABLE new_{table} AS SELECT * FROM new_{table} WHERE done_ns > $until", until)
+            run("COMMIT")
+        except BaseException:
+            run("ROLLBACK")
+            raise
+        self._rows[table] = base + due[0]
