@@ -17,10 +17,10 @@ import sys
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 _UNSAFE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")  # the data does not outlive the tests
 _READY = "database system is ready to accept connections"
@@ -38,25 +38,55 @@ def sqlite_database() -> Iterator[str]:
 class PostgresServer:
     """A running server. Belongs to the block of `postgres_server`; databases in it are made on demand."""
 
-    def __init__(self, programs: Path, folder: Path) -> None:
+    def __init__(self, programs: Path, folder: Path, user: str | None, options: Sequence[str]) -> None:
         self._programs = programs
         self._folder = folder
+        self._user = user
+        self._options = options
         self._made = 0
+        self._process = _start(programs, folder, user, options)
+
+    def kill(self) -> None:
+        """End it as a crash would (SIGQUIT: no checkpoint, connections are cut), and return when it is gone."""
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait(_STOP_S)
+
+    def start(self) -> None:
+        """Start it again on the data it left."""
+        self._process = _start(self._programs, self._folder, self._user, self._options)
+
+    def stop(self) -> None:
+        """End it in order; nothing happens when it is not running."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)  # the fast shutdown: connections are cut
+            try:
+                self._process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
 
     def url(self, name: str) -> str:
         """Return the URL of a database."""
         return f"postgresql://postgres@/{name}?host={quote(str(self._folder))}"
 
     @contextmanager
-    def database(self, template: str = "template1") -> Iterator[str]:
-        """Give the URL of a fresh database, a copy of `template`; it is dropped after the block, whoever is in it."""
+    def database(self, like: str | None = None) -> Iterator[str]:
+        """Give the URL of a fresh database: empty, or a copy of the one at the URL `like`, in which nobody may be.
+
+        It is dropped after the block, whoever is in it then.
+        """
         self._made += 1
         name = f"fresh{self._made}"
+        template = urlsplit(like).path.lstrip("/") if like else "template0"
         self._run("createdb", "--template", template, name)
         try:
             yield self.url(name)
         finally:
-            self._run("dropdb", "--force", name)
+            self.drop(name)
+
+    def drop(self, name: str) -> None:
+        """Drop a database and cut the connections of whoever is in it."""
+        self._run("dropdb", "--force", "--if-exists", name)
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self._programs / program), "--host", str(self._folder), "--username", "postgres", *arguments]
@@ -64,8 +94,10 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
+def postgres_server(*options: str) -> Iterator[PostgresServer]:
     """Start a server in a directory of its own; stop it and remove the directory after the block.
+
+    `options`: further settings, such as `listen_addresses=127.0.0.1`.
 
     Raises:
         RuntimeError: it did not come up; the message holds the end of its log.
@@ -81,22 +113,18 @@ def postgres_server() -> Iterator[PostgresServer]:
             [programs / "initdb", "-D", folder / "data", "-U", "postgres", *locale],
             user=user, cwd=folder, check=True, capture_output=True, timeout=120,
         )  # fmt: skip
-        server = _start(programs, folder, user)
+        server = PostgresServer(programs, folder, user, options)
         try:
-            yield PostgresServer(programs, folder)
+            yield server
         finally:
-            server.send_signal(signal.SIGINT)  # the fast shutdown: connections are cut
-            try:
-                server.wait(_STOP_S)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
+            server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start(programs: Path, folder: Path, user: str | None) -> subprocess.Popen[str]:
-    options = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={folder}", "-c", "max_connections=100"]
+def _start(programs: Path, folder: Path, user: str | None, more: Sequence[str]) -> subprocess.Popen[str]:
+    given = ["listen_addresses=", f"unix_socket_directories={folder}", "max_connections=100", *more]
+    options = [part for option in given for part in ("-c", option)]
     server = subprocess.Popen(
         [programs / "postgres", "-D", folder / "data", *options, *(f"--{each}" for each in _UNSAFE)],
         user=user, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
