@@ -33,3 +33,14 @@ class Ticks:
         )
         async with self._database.read() as tx:
             return [(row.second, bytes(row.body)) for row in await tx.all(query)]
+
+    async def last(self, session: str, count: int) -> list[tuple[int, bytes]]:
+        """Return (second, JSON) of the newest `count` ticks, in order."""
+        query = (
+            select(ticks.c.second, ticks.c.body)
+            .where(ticks.c.session == session)
+            .order_by(ticks.c.second.desc())
+            .limit(count)
+        )
+        async with self._database.read() as tx:
+            return [(row.second, bytes(row.body)) for row in reversed(await tx.all(query))]

@@ -27,7 +27,12 @@ async def failing_targets(database: Database, since_ns: int, limit: int) -> list
     )
     count = func.sum(case((bad, 1), else_=0))
     query = (
-        select(sessions.c.target, func.count(), count, func.max(case((bad, sessions.c.created_ns))))
+        select(
+            sessions.c.target,
+            func.count().label("all"),
+            count.label("bad"),
+            func.max(case((bad, sessions.c.created_ns))).label("newest"),
+        )
         .where(sessions.c.created_ns >= since_ns, sessions.c.outcome.is_not(None))
         .group_by(sessions.c.target)
         .having(count > 0)
@@ -35,4 +40,4 @@ async def failing_targets(database: Database, since_ns: int, limit: int) -> list
         .limit(limit)
     )
     async with database.read() as tx:
-        return [TargetTrouble(*row) for row in await tx.all(query)]
+        return [TargetTrouble(row.target, int(row.all), int(row.bad), int(row.newest)) for row in await tx.all(query)]
