@@ -75,6 +75,11 @@ class Vault:
         current, keys = _read(home / RING)
         return cls(keys, current, home)
 
+    @property
+    def rotates(self) -> bool:
+        """Whether `rotate` can add a key: the ring is a file of ours."""
+        return self._home is not None
+
     def seal(self, name: str, value: str) -> bytes:
         """Return the blob of a credential's value."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
@@ -126,7 +131,7 @@ class Vault:
         if self._home is None:
             raise Refused(
                 "the key comes from KRAWALL_KEY, which only you can change",
-                hint="set KRAWALL_KEY to NEWKEY,OLDKEY, start again, then seal the credentials again",
+                hint="set KRAWALL_KEY to NEWKEY,OLDKEY, start again and rotate; after that OLDKEY can go",
             )
         path = self._home / RING
         with _explained(path), _locked(path.with_name(RING + ".lock")):

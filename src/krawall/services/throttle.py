@@ -22,13 +22,22 @@ class Failures:
 class Throttle:
     """Waits by key: `free` failures cost nothing, the next one `first_s`, each further one twice that, at most `most_s`.
 
-    A key is forgotten `most_s` after its wait is over. When there are too many keys, who failed longest ago is forgotten.
+    A key is forgotten `forget_s` after its wait is over; None: by success only. When there are too many keys, who failed longest ago is forgotten.
     """
 
-    def __init__(self, *, free: int, first_s: float = 1.0, most_s: float = 900.0, most_keys: int = MOST_KEYS) -> None:
+    def __init__(
+        self,
+        *,
+        free: int,
+        first_s: float = 1.0,
+        most_s: float = 900.0,
+        forget_s: float | None = 900.0,
+        most_keys: int = MOST_KEYS,
+    ) -> None:
         self._free = free
         self._first_s = first_s
         self._most_s = most_s
+        self._forget_s = forget_s
         self._most_keys = most_keys
         self._failures: OrderedDict[str, Failures] = OrderedDict()
 
@@ -40,7 +49,8 @@ class Throttle:
     def fail(self, key: str, now_ns: int) -> None:
         """Count a failure."""
         found = self._failures.pop(key, None)
-        if found is None or now_ns > found.until_ns + self._most_s * NS_PER_S:
+        old = found and self._forget_s is not None and now_ns > found.until_ns + self._forget_s * NS_PER_S
+        if found is None or old:
             found = Failures(0, now_ns)
         count = found.count + 1
         wait_s = delay_s(count, free=self._free, first_s=self._first_s, most_s=self._most_s)

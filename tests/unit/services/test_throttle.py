@@ -40,14 +40,21 @@ def test_the_first_failures_are_free_and_each_further_one_doubles_the_wait() -> 
     assert throttle.wait_s("a", 0) == 0
 
 
-def test_failures_are_forgotten_when_the_longest_wait_has_passed_since() -> None:
-    throttle = Throttle(free=0, first_s=1, most_s=10)
+def test_failures_are_forgotten_after_a_while_without_any() -> None:
+    throttle = Throttle(free=0, first_s=1, most_s=10, forget_s=10)
     for _ in range(3):
         throttle.fail("a", 0)
     throttle.fail("a", 14 * NS_PER_S)  # 4 s until free, 10 s to forget: the fourth failure counts on
     assert throttle.wait_s("a", 14 * NS_PER_S) == 8
     throttle.fail("a", 60 * NS_PER_S)
     assert throttle.wait_s("a", 60 * NS_PER_S) == 1
+
+
+def test_or_they_are_not() -> None:
+    throttle = Throttle(free=0, first_s=1, most_s=10, forget_s=None)
+    throttle.fail("a", 0)
+    throttle.fail("a", 10**6 * NS_PER_S)
+    assert throttle.wait_s("a", 10**6 * NS_PER_S) == 2
 
 
 @pytest.mark.parametrize(
