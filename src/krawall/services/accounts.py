@@ -20,7 +20,7 @@ from krawall.model.account import SCOPES, Caller, Role, Scope, Token, User
 from krawall.model.base import NS_PER_S, Record
 from krawall.model.event import AccountChanged
 from krawall.services.passwords import Passwords, check
-from krawall.services.throttle import Throttle, network
+from krawall.services.throttle import Throttle, Turns, network
 from krawall.store.store import Store
 from krawall.store.users import FREE_FAILURES
 
@@ -88,6 +88,7 @@ class Accounts:
         self._passwords = passwords or Passwords()
         self._addresses = Throttle(free=FREE_FAILURES_OF_ADDRESS, first_s=1.0)
         self._strangers = Throttle(free=FREE_FAILURES, first_s=FIRST_LOCK_S, most_s=LONGEST_LOCK_S, forget_s=None)
+        self._turns = Turns()
         self._exist = False
 
     async def exist(self) -> bool:
@@ -278,16 +279,16 @@ class Accounts:
 
     async def _verified(self, name: str, password: str, ip: str) -> User:
         """Return the user of a name and its password."""
-        # Asked again after the password was looked at: of many guesses at once, those after the lock do not count.
-        await self._check_waits(name, ip)
-        found = await self._store.users.by_name(name)
-        right = await self._passwords.verify(found[1] if found else None, password)
-        await self._check_waits(name, ip)
-        if found is None or not right or found[0].disabled:
-            await self._fail(name, found[0] if found else None, ip)
-            raise Unauthorized("the name or the password is wrong")
-        user, hashed = found
-        await self._store.users.succeeded(user.name)
+        async with self._turns.of(_folded(name)):  # of many guesses at once, those behind the lock are not looked at
+            await self._check_waits(name, ip)
+            found = await self._store.users.by_name(name)
+            right = await self._passwords.verify(found[1] if found else None, password)
+            await self._check_waits(name, ip)  # other processes and names count too
+            if found is None or not right or found[0].disabled:
+                await self._fail(name, found[0] if found else None, ip)
+                raise Unauthorized("the name or the password is wrong")
+            user, hashed = found
+            await self._store.users.succeeded(user.name)
         if self._passwords.is_outdated(hashed):
             await self._store.users.change(user.id, "system", password_hash=await self._passwords.hash(password))
         return user

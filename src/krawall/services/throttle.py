@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from krawall.model.base import NS_PER_S
@@ -64,6 +67,30 @@ class Throttle:
 
     def __len__(self) -> int:
         return len(self._failures)
+
+
+class Turns:
+    """One at a time for each key, in order; what nobody waits for is forgotten."""
+
+    def __init__(self) -> None:
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._wanted: dict[str, int] = {}
+
+    @asynccontextmanager
+    async def of(self, key: str) -> AsyncIterator[None]:
+        """Wait until nobody else is in a block of this key."""
+        lock = self._locks.setdefault(key, asyncio.Lock())
+        self._wanted[key] = self._wanted.get(key, 0) + 1
+        try:
+            async with lock:
+                yield
+        finally:
+            self._wanted[key] -= 1
+            if not self._wanted[key]:
+                del self._wanted[key], self._locks[key]
+
+    def __len__(self) -> int:
+        return len(self._locks)
 
 
 def delay_s(failures: int, *, free: int, first_s: float = 1.0, most_s: float = 900.0) -> float:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from krawall.model.base import NS_PER_S
-from krawall.services.throttle import Throttle, delay_s, network
+from krawall.services.throttle import Throttle, Turns, delay_s, network
 
 
 @given(st.integers(0, 5000), st.integers(0, 20), st.floats(0.1, 10), st.floats(10, 10_000))
@@ -71,3 +73,24 @@ def test_or_they_are_not() -> None:
 )
 def test_one_subscriber_is_one_sender(ip: str, one: str) -> None:
     assert network(ip) == one
+
+
+async def test_one_key_is_in_one_hand_and_no_lock_is_kept() -> None:
+    turns, inside, most = Turns(), {"a": 0, "b": 0}, {"a": 0, "b": 0}
+
+    async def work(key: str) -> None:
+        async with turns.of(key):
+            inside[key] += 1
+            most[key] = max(most[key], inside[key])
+            await asyncio.sleep(0)
+            inside[key] -= 1
+            if key == "b":
+                raise ValueError
+
+    async with asyncio.TaskGroup() as group:
+        waiting = [group.create_task(work("a")) for _ in range(5)]
+        waiting[-1].cancel()
+        failed = await asyncio.gather(*(work("b") for _ in range(3)), return_exceptions=True)
+    assert most == {"a": 1, "b": 1}
+    assert [type(each) for each in failed] == [ValueError] * 3
+    assert len(turns) == 0

@@ -1,0 +1,59 @@
+"""A store of its own for each test, and accounts over it whose passwords are hashed quickly."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from argon2 import PasswordHasher
+
+from krawall.clock import wall_ns
+from krawall.services.accounts import Accounts
+from krawall.services.passwords import Passwords
+from krawall.store.store import Store
+
+
+class Now:
+    """A clock that a test sets: ns since 1970, of the wall clock at first, since the store has one of its own."""
+
+    def __init__(self, ns: int) -> None:
+        self.ns = ns
+
+    def __call__(self) -> int:
+        return self.ns
+
+    def later(self, seconds: float) -> None:
+        self.ns += round(seconds * 1e9)
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with all tables, made once: to make them takes longer than most tests."""
+    path = tmp_path_factory.mktemp("migrated") / "krawall.db"
+
+    async def make() -> None:
+        await (await Store.open(f"sqlite:///{path}", migrate=True)).close()
+
+    asyncio.run(make())
+    return path
+
+
+@pytest.fixture
+async def store(migrated: Path, tmp_path: Path) -> AsyncIterator[Store]:
+    shutil.copy(migrated, tmp_path / "krawall.db")
+    opened = await Store.open(f"sqlite:///{tmp_path}/krawall.db", migrate=False)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def now() -> Now:
+    return Now(wall_ns())
+
+
+@pytest.fixture
+def accounts(store: Store, now: Now) -> Accounts:
+    return Accounts(store, now_ns=now, passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)))
