@@ -33,6 +33,10 @@ class View(Protocol):
         """Show the newest picture."""
         ...
 
+    def note(self, text: str) -> None:
+        """Say something that rarely happens."""
+        ...
+
 
 def view_for(stream: TextIO, *, json: bool, quiet: bool) -> View:
     """Return the view that fits a stream: live on a terminal, else lines; nothing with `quiet`, or `json` into a pipe."""
@@ -55,6 +59,9 @@ class SilentView:
 
     def update(self, picture: Picture) -> None:
         """Ignore the picture."""
+
+    def note(self, text: str) -> None:
+        """Ignore it."""
 
 
 class PlainView:
@@ -79,6 +86,10 @@ class PlainView:
         if picture.elapsed_s >= self._next_s:
             self._line(plain(picture))
             self._next_s = (picture.elapsed_s // EVERY_S + 1) * EVERY_S
+
+    def note(self, text: str) -> None:
+        """Write a line at once."""
+        self._line(text)
 
     def _line(self, text: str) -> None:
         self._stream.write(fit(text, self._stream.encoding or "utf-8").replace("\n", " ") + "\n")
@@ -105,6 +116,11 @@ class LiveView:
     def update(self, picture: Picture) -> None:
         """Draw the picture over the last one."""
         self._live.update(Screen(picture), refresh=True)
+
+    def note(self, text: str) -> None:
+        """Write a line above the picture; it stays."""
+        console = self._live.console
+        console.print(Text(fit(text, console.encoding).replace("\n", " "), "dim"))
 
 
 def plain(picture: Picture) -> str:

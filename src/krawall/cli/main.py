@@ -9,33 +9,142 @@ from cyclopts import App, CycloptsError
 from krawall.errors import KrawallError
 from krawall.version import __version__
 
-HELP = """Load, cost and quality testing for conversational AI.
+HELP = (
+    "Load, cost and quality testing for conversational AI.\n\n"
+    "Plays many real, multi-turn conversations against a chatbot and says how fast it answered, what it cost and whether "
+    "its limits hold. Begin with `krawall demo`."
+)
 
-Plays many real, multi-turn conversations against a chatbot and says how fast it answered, what it cost and whether its limits hold.
-Begin with `krawall demo`."""
+EPILOGUE = (
+    "Exit codes: 0 passed · 2 usage · 10 performance, 11 quality, 12 cost threshold failed · 20 cap, 21 protection, "
+    "22 person stopped it · 30 unreachable or not allowed · 31 invalid, the generator was the bottleneck · 70 internal."
+)
 
-EPILOGUE = """Exit codes: 0 passed · 2 usage · 10 performance, 11 quality, 12 cost threshold failed · 20 cap, 21 protection, 22 person
-stopped it · 30 unreachable or not allowed · 31 invalid, the generator was the bottleneck · 70 internal."""
+Commands = dict[str, tuple[str, str]]
+"""Name to where the function is, and what it does."""
 
-COMMANDS = {
+_KEPT: Commands = {
+    "list": ("list_", "List them by name."),
+    "show": ("show", "Print one as YAML."),
+    "create": ("create", "Keep a YAML file on the server."),
+    "update": ("update", "Replace one by a YAML file, as a new revision."),
+    "edit": ("edit", "Change one in your editor."),
+    "duplicate": ("duplicate", "Make a copy under another name."),
+    "history": ("history", "List the revisions of one."),
+    "diff": ("diff", "Print what changed between two revisions."),
+    "archive": ("archive", "Put one away: kept, no longer listed."),
+    "restore": ("restore", "Take one back from the archive."),
+    "delete": ("delete", "Delete one with its history."),
+}
+"""What documents of every kind have."""
+
+
+def _of_kind(module: str) -> Commands:
+    return {name: (f"krawall.cli.{module}:{function}", words) for name, (function, words) in _KEPT.items()}
+
+
+GROUPS: dict[str, tuple[str, Commands]] = {
+    "sessions": (
+        "Start, watch and steer what a server plays.",
+        {
+            "list": ("krawall.cli.sessions:list_", "List sessions, newest first."),
+            "show": ("krawall.cli.sessions:show", "Show a session: its result, or how it is doing."),
+            "start": ("krawall.cli.starting:start", "Start a session on a server."),
+            "watch": ("krawall.cli.watch:watch", "Watch a session to its end."),
+            "stop": ("krawall.cli.sessions:stop", "Stop a session: turns in flight may finish."),
+            "cancel": ("krawall.cli.sessions:cancel", "Stop a session at once."),
+            "pause": ("krawall.cli.sessions:pause", "Hold back new turns."),
+            "resume": ("krawall.cli.sessions:resume", "Go on after a pause."),
+            "adjust": ("krawall.cli.sessions:adjust", "Change the load of a running session."),
+            "restart": ("krawall.cli.starting:restart", "Start a new session of the same plan."),
+            "delete": ("krawall.cli.sessions:delete", "Delete finished sessions with their messages."),
+            "export": ("krawall.cli.transfer:export_session", "Write the messages or numbers of a session."),
+            "report": ("krawall.cli.transfer:report", "Write the report of a session: one HTML file."),
+        },
+    ),
+    "targets": (
+        "Chatbots that a server knows by name.",
+        {
+            **_of_kind("targets"),
+            "confirm": ("krawall.cli.targets:confirm", "Say that you operate a target on a private address."),
+        },
+    ),
+    "scenarios": (
+        "Scenarios that a server keeps.",
+        {
+            **_of_kind("scenarios"),
+            "preview": ("krawall.cli.scenarios:preview", "Show what a session would say and cost."),
+        },
+    ),
+    "credentials": (
+        "Secrets that targets refer to by name.",
+        {
+            "list": ("krawall.cli.credentials:list_", "List credentials, without their values."),
+            "set": ("krawall.cli.credentials:set_", "Keep a secret; its value comes from a prompt or standard input."),
+            "delete": ("krawall.cli.credentials:delete", "Delete a credential."),
+            "rotate": ("krawall.cli.credentials:rotate", "Seal all credentials with a new key."),
+        },
+    ),
+    "users": (
+        "Who may log in. Works on the database itself.",
+        {
+            "list": ("krawall.cli.users:list_", "List users by name."),
+            "create": ("krawall.cli.users:create", "Make a user; the first one is an admin."),
+            "role": ("krawall.cli.users:role", "Give a user another role."),
+            "password": ("krawall.cli.users:password", "Give a user another password."),
+            "disable": ("krawall.cli.users:disable", "Shut a user out."),
+            "enable": ("krawall.cli.users:enable", "Let a disabled user in again."),
+            "delete": ("krawall.cli.users:delete", "Delete a user with logins and tokens."),
+        },
+    ),
+    "tokens": (
+        "Keys to the API for programs. Works on the database itself.",
+        {
+            "list": ("krawall.cli.tokens:list_", "List tokens, without their secrets."),
+            "create": ("krawall.cli.tokens:create", "Make a token and print its secret, this once."),
+            "revoke": ("krawall.cli.tokens:revoke", "Revoke a token."),
+        },
+    ),
+}
+
+COMMANDS: Commands = {
     "demo": ("krawall.cli.demo:demo", "Play a session against the built-in mock bot: no key, no network."),
     "run": ("krawall.cli.run:run", "Play a scenario file, or `template:NAME`, against a chatbot."),
     "validate": ("krawall.cli.validate:validate", "Check scenario files; nothing is sent."),
     "templates": ("krawall.cli.templates:templates", "List the scenarios that come with Krawall, or print one."),
     "init": ("krawall.cli.init:init", "Write a commented scenario file to start from."),
-    "import": ("krawall.cli.importing:import_file", "Turn a scenario file of the original product into one of ours."),
     "mock": ("krawall.cli.mock:mock", "Serve the mock bot on loopback."),
     "report": ("krawall.cli.report:report", "Write the report of a session: one HTML file, no network."),
     "recount": ("krawall.cli.recount:recount", "Compute a session's result again, from its log alone."),
     "schema": ("krawall.cli.schema:schema", "Print the JSON Schema of scenario files."),
+    "serve": ("krawall.cli.serve:serve", "Serve the API, with a worker that plays sessions."),
+    "worker": ("krawall.cli.worker:worker", "Play what is in the queue."),
+    "queue": ("krawall.cli.overview:queue", "Show how many jobs of a server wait, run or failed."),
+    "workers": ("krawall.cli.overview:workers", "List the workers of a server, and what they play."),
+    "doctor": ("krawall.cli.doctor:doctor", "Look whether everything is there that a server or worker needs."),
+    "settings": ("krawall.cli.settings:settings", "Show every setting, and where its value comes from."),
+    "migrate": ("krawall.cli.migrate:migrate", "Bring the tables of the database up to date."),
+    "import": (
+        "krawall.cli.importing:import_",
+        "Turn a file of the original product into ours; take files into a server.",
+    ),
+    "export": ("krawall.cli.transfer:export", "Write the documents of a server as YAML files."),
+    **{name: ("", words) for name, (words, _) in GROUPS.items()},
 }
+"""Every word that may follow `krawall`. A group has no function of its own."""
 
 
 def make_app() -> App:
     """Return the command tree."""
-    app = App(name="krawall", help=HELP, help_epilogue=EPILOGUE, version=__version__, help_format="markdown")
+    app = App(name="krawall", help=HELP, help_epilogue=EPILOGUE, version=__version__, help_format="plaintext")
     for name, (where, words) in COMMANDS.items():
-        app.command(where, name=name, help=words)
+        if where:
+            app.command(where, name=name, help=words)
+    for name, (words, commands) in GROUPS.items():
+        group = App(name=name, help=words, help_format="plaintext", version_flags=[])
+        for inner, (where, told) in commands.items():
+            group.command(where, name=inner, help=told)
+        app.command(group)
     app.register_install_completion_command(help="Install shell completion for bash, zsh or fish.")
     return app
 
@@ -54,6 +163,8 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except KeyboardInterrupt:
+        sys.exit(130)  # 128 + SIGINT, as shells have it
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -19,7 +19,7 @@ from pydantic_core import PydanticUndefined
 from rich.console import Console
 
 from krawall import errors
-from krawall.cli.main import COMMANDS, make_app
+from krawall.cli.main import COMMANDS, GROUPS, make_app
 from krawall.metrics import catalog
 from krawall.model.base import Document
 from krawall.model.connector import Connector
@@ -99,7 +99,12 @@ def _doc(thing: type) -> str:
 
 
 def _cli() -> str:
-    parts = [_help([])] + [f"## `krawall {name}`\n\n{_help([name])}" for name in sorted(COMMANDS)]
+    parts = [_help([])]
+    for name in sorted(COMMANDS):
+        parts.append(f"## `krawall {name}`\n\n{_help([name])}")
+        if name in GROUPS:
+            inner = sorted(GROUPS[name][1])
+            parts += [f"### `krawall {name} {word}`\n\n{_help([name, word])}" for word in inner]
     return _page("Command line", "krawall.cli.main", *parts)
 
 

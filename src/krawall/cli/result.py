@@ -22,6 +22,9 @@ VERDICTS = {
 }
 """Sign, its plain form, colour. The word always stands beside them."""
 
+SERVER = "server"
+"""Stands for the command of a session that a server played."""
+
 _JUDGED = {"pass": "passed", "fail": "failed", "undecided": "undecided"}
 _SHOWN = ("ttft", "latency", "latency_intended", "itl", "tpot", "send_lag")
 _FIGURES = ("mean", "p50", "p95", "p99", "max")
@@ -166,13 +169,20 @@ def _checks(summary: Summary) -> str:
 
 
 def _repeat(summary: Summary, command: str, encoding: str) -> Table:
-    again = "krawall demo" if command == "demo" else f"krawall run {command or 'FILE'} --seed {summary.seed}"
-    facts = [
-        ("seed", f"{summary.seed}, plan {summary.plan_hash[:16]}, exit code {summary.exit_code}"),
-        ("directory", f"{summary.directory}{' (report.html, log, plan)' if command else ''}"),
-        ("again", again),
-        ("report", f"krawall report {summary.directory}"),
-    ]
+    facts = [("seed", f"{summary.seed}, plan {summary.plan_hash[:16]}, exit code {summary.exit_code}")]
+    if command == SERVER:
+        facts += [
+            ("session", summary.session),
+            ("again", f"krawall sessions restart {summary.session}"),
+            ("report", f"krawall sessions report {summary.session}"),
+        ]
+    else:
+        again = "krawall demo" if command == "demo" else f"krawall run {command or 'FILE'} --seed {summary.seed}"
+        facts += [
+            ("directory", f"{summary.directory}{' (report.html, log, plan)' if command else ''}"),
+            ("again", again),
+            ("report", f"krawall report {summary.directory}"),
+        ]
     table = _grid(("left", "left"))
     table.columns[1].overflow = "fold"
     for name, told in facts:

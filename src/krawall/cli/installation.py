@@ -1,0 +1,71 @@
+"""Opens the installation for a server or worker, and stops the Valkey server of a data directory when nobody uses it any more."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from krawall.app import App, open_app
+from krawall.cli.locks import USE, take
+from krawall.errors import Unavailable
+from krawall.queue.valkey import stop_valkey
+from krawall.settings import Settings
+
+
+@asynccontextmanager
+async def installation(settings: Settings) -> AsyncIterator[App]:
+    """Open the app. A file of SQLite is migrated; any other database is asked whether it is up to date.
+
+    Raises:
+        Unavailable: something cannot be reached, or the database needs `krawall migrate`.
+        Refused: the key that seals credentials is weak, or readable for others.
+    """
+    if settings.redis:
+        async with _opened(settings) as app:
+            yield app
+        return
+    use = settings.home / USE
+    lock = await asyncio.to_thread(take, use, shared=True, wait=True)  # somebody may be stopping the Valkey server
+    assert lock is not None
+    try:
+        async with _opened(settings) as app:
+            yield app
+    finally:
+        lock.release()
+        if last := take(use):  # of all that give the lock back, the last one gets it alone
+            await stop_valkey(settings.home)
+            last.release()
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[App]:
+    own = settings.database_url.startswith("sqlite")
+    async with open_app(settings, migrate=own) as app:
+        if missing := await app.store.pending():
+            raise Unavailable(f"the database is {len(missing)} migrations behind", hint="run `krawall migrate` first")
+        yield app
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Return the environment in which a child process has the same settings, wherever they came from."""
+    told = {}
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if value is None or value == "":
+            continue
+        told[f"KRAWALL_{name.upper()}"] = _text(settings.home if name == "data" else value)
+    return {**os.environ, **told}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, bool | list):
+        return json.dumps(value)
+    return str(value) if not isinstance(value, Path) else os.fspath(value)

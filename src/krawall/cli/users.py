@@ -1,0 +1,163 @@
+"""`krawall users`: on the database itself, for whoever may write it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from krawall.cli.accounts import ACTOR, with_accounts
+from krawall.cli.credentials import read_secret
+from krawall.cli.documents import Yes, sure
+from krawall.cli.listing import print_list, say, when
+from krawall.cli.output import print_json
+from krawall.cli.places import Data, Url
+from krawall.clock import iso
+from krawall.model.account import Role, User
+
+RoleName = Literal["admin", "operator", "viewer"]
+
+
+def list_(*, json: bool = False, data: Data = None, database: Url = None) -> None:
+    """List users by name.
+
+    Parameters
+    ----------
+    json
+        Print a JSON list.
+    data
+        Directory of the database, if it is a file; default ~/.krawall.
+    database
+        postgresql://... or sqlite:///FILE; default a file in the data directory.
+    """
+    found = [_shown(user) for user in with_accounts(data, database, lambda accounts: accounts.users())]
+    if json:
+        print_json(found)
+        return
+    print_list(
+        ["name", "role", "disabled", "created", "seen", "+id"],
+        [[u["name"], u["role"], u["disabled"], when(u["created_at"]), when(u["seen_at"]), u["id"]] for u in found],
+        empty="no users: whoever reaches the server on this machine may do everything.\n"
+        "`krawall users create NAME --role admin` makes the first one",
+    )
+
+
+def create(
+    name: str, /, *, role: RoleName = "operator", json: bool = False, data: Data = None, database: Url = None
+) -> None:
+    """Make a user. The password is asked for; a pipe gives it on standard input.
+
+    Parameters
+    ----------
+    name
+        Letters, digits and . _ @ + -
+    role
+        admin, operator or viewer. The first user is an admin.
+    json
+        Print the user as one JSON object.
+    data
+        Directory of the database, if it is a file; default ~/.krawall.
+    database
+        postgresql://... or sqlite:///FILE; default a file in the data directory.
+    """
+    password = read_secret(f"password of {name}", twice=True)
+    user = with_accounts(data, database, lambda accounts: accounts.create_user(name, password, Role(role), ACTOR))
+    if json:
+        print_json(_shown(user))
+    else:
+        say(f"made {user.role} {user.name}")
+
+
+def role(name: str, role: RoleName, /, *, data: Data = None, database: Url = None) -> None:
+    """Give a user another role.
+
+    Parameters
+    ----------
+    name
+        The user.
+    role
+        admin, operator or viewer.
+    data
+        Directory of the database, if it is a file; default ~/.krawall.
+    database
+        postgresql://... or sqlite:///FILE; default a file in the data directory.
+    """
+    user = with_accounts(data, database, lambda accounts: accounts.change_user(name, ACTOR, role=Role(role)))
+    say(f"{user.name} is {user.role} now")
+
+
+def password(name: str, /, *, data: Data = None, database: Url = None) -> None:
+    """Give a user another password, and end the user's logins.
+
+    Parameters
+    ----------
+    name
+        The user.
+    data
+        Directory of the database, if it is a file; default ~/.krawall.
+    database
+        postgresql://... or sqlite:///FILE; default a file in the data directory.
+    """
+    new = read_secret(f"password of {name}", twice=True)
+    user = with_accounts(data, database, lambda accounts: accounts.change_user(name, ACTOR, password=new))
+    say(f"{user.name} has another password; all logins are ended")
+
+
+def disable(name: str, /, *, data: Data = None, database: Url = None) -> None:
+    """Shut a user out: logins end, tokens stop working.
+
+    Parameters
+    ----------
+    name
+        The user.
+    data
+        Directory of the database, if it is a file; default ~/.krawall.
+    database
+        postgresql://... or sqlite:///FILE; default a file in the data directory.
+    """
+    user = with_accounts(data, database, lambda accounts: accounts.change_user(name, ACTOR, disabled=True))
+    say(f"{user.name} is disabled")
+
+
+def enable(name: str, /, *, data: Data = None, database: Url = None) -> None:
+    """Let a disabled user in again.
+
+    Parameters
+    ----------
+    name
+        The user.
+    data
+        Directory of the database, if it is a file; default ~/.krawall.
+    database
+        postgresql://... or sqlite:///FILE; default a file in the data directory.
+    """
+    user = with_accounts(data, database, lambda accounts: accounts.change_user(name, ACTOR, disabled=False))
+    say(f"{user.name} is enabled")
+
+
+def delete(name: str, /, *, yes: Yes = False, data: Data = None, database: Url = None) -> None:
+    """Delete a user with logins and tokens.
+
+    Parameters
+    ----------
+    name
+        The user.
+    yes
+        Do not ask.
+    data
+        Directory of the database, if it is a file; default ~/.krawall.
+    database
+        postgresql://... or sqlite:///FILE; default a file in the data directory.
+    """
+    if sure(f"delete user {name} with logins and tokens?", yes):
+        with_accounts(data, database, lambda accounts: accounts.delete_user(name, ACTOR))
+        say(f"deleted user {name}")
+
+
+def _shown(user: User) -> dict[str, Any]:
+    return {
+        "id": user.id,
+        "name": user.name,
+        "role": user.role.value,
+        "disabled": user.disabled,
+        "created_at": iso(user.created_ns),
+        "seen_at": iso(user.seen_ns) if user.seen_ns is not None else None,
+    }
