@@ -6,6 +6,7 @@ Both databases order the transactions that append events one after the other: SQ
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -74,17 +75,19 @@ class Database:
         self.listeners: list[Callable[[list[Event]], None]] = []
         self._writing = writing
         self._reading = reading
+        self._writers: set[asyncio.Task[Any] | None] = set()  # tasks inside a `begin` block
 
     @classmethod
-    async def open(cls, url: str) -> Database:
-        """Connect to `sqlite:///FILE` (made if it is not there) or `postgresql://...`.
+    async def open(cls, url: str, wait_s: float = WAIT_S) -> Database:
+        """Connect to `sqlite:///FILE` (made if it is not there) or `postgresql://...`. `wait_s`: for locks of others.
 
         Raises:
             DocumentError: the URL names no database that we know.
             Unavailable: it does not answer.
         """
         parsed = parse_url(url)
-        database = cls(parsed, *(_sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgresql(parsed)))
+        engines = _sqlite if parsed.get_backend_name() == "sqlite" else _postgresql
+        database = cls(parsed, *engines(parsed, wait_s))
         async with AsyncExitStack() as stack:
             stack.push_async_callback(database.close)
             if database.dialect == "sqlite":
@@ -117,8 +120,9 @@ class Database:
         Raises:
             Unavailable: the connection is lost, the database locked or full.
             Conflict: what is there does not allow a row.
+            Internal: this task is in such a block already, and would wait for itself.
         """
-        with self._in_our_words():
+        with self._in_our_words(), self._once_per_task():
             async with self._connected(self._writing) as connection, connection.begin():
                 if ordered and self.dialect == "postgresql":
                     await connection.execute(text(f"SELECT pg_advisory_xact_lock({_ORDER})"))
@@ -171,6 +175,17 @@ class Database:
             yield connection
 
     @contextmanager
+    def _once_per_task(self) -> Iterator[None]:
+        task = asyncio.current_task()
+        if task in self._writers:
+            raise Internal("a transaction was begun inside another; hand `tx` down instead")
+        self._writers.add(task)
+        try:
+            yield
+        finally:
+            self._writers.discard(task)
+
+    @contextmanager
     def _in_our_words(self) -> Iterator[None]:
         try:
             yield
@@ -203,13 +218,13 @@ class Database:
                 await raw.driver_connection.execute("PRAGMA journal_mode = WAL")  # type: ignore[union-attr]
 
 
-def _sqlite(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
+def _sqlite(url: URL, wait_s: float) -> tuple[AsyncEngine, AsyncEngine]:
     """One connection writes, so that tasks of a process queue in order; others read beside it."""
     writing = create_async_engine(
-        url, pool_size=1, max_overflow=0, pool_timeout=WAIT_S, connect_args={"timeout": WAIT_S}
+        url, pool_size=1, max_overflow=0, pool_timeout=wait_s, connect_args={"timeout": wait_s}
     )
     reading = create_async_engine(
-        url, pool_size=4, max_overflow=0, pool_timeout=WAIT_S, connect_args={"timeout": WAIT_S}
+        url, pool_size=4, max_overflow=0, pool_timeout=wait_s, connect_args={"timeout": wait_s}
     )
     for engine, begin, only_reads in ((writing, "BEGIN IMMEDIATE", "OFF"), (reading, "BEGIN", "ON")):
         _on_connect(engine, only_reads)
@@ -238,19 +253,19 @@ def _on_begin(engine: AsyncEngine, statement: str) -> None:
         connection.exec_driver_sql(statement)
 
 
-def _postgresql(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
+def _postgresql(url: URL, wait_s: float) -> tuple[AsyncEngine, AsyncEngine]:
     """Connections to one server. A process that stops in mid-transaction is cut off, so that others go on."""
     settings = {
         "application_name": "krawall",
-        "lock_timeout": f"{WAIT_S}s",
-        "idle_in_transaction_session_timeout": f"{2 * WAIT_S}s",
+        "lock_timeout": f"{wait_s * 1000:.0f}ms",
+        "idle_in_transaction_session_timeout": f"{2 * wait_s * 1000:.0f}ms",
         "jit": "off",  # it costs more than our queries
     }
     engine = create_async_engine(
         url,
         pool_size=10,
         max_overflow=10,
-        pool_timeout=WAIT_S,
+        pool_timeout=wait_s,
         pool_pre_ping=True,
         connect_args={"timeout": 10, "server_settings": settings},
     )
