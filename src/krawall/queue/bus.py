@@ -30,8 +30,8 @@ tokens = math.min(burst, tokens + math.max(0, now - at) * rate / 1000000)
 local wait = 0
 if tokens >= 1 then tokens = tokens - 1 else wait = (1 - tokens) / rate end
 redis.call('HSET', KEYS[1], 'tokens', string.format('%.17g', tokens), 'at', string.format('%.0f', math.max(now, at)))
-redis.call('PEXPIRE', KEYS[1], math.ceil((burst - tokens) * 1000 / rate) + 1000)
-return string.format('%.6f', wait)
+redis.call('PEXPIRE', KEYS[1], math.min(1e15, math.ceil((burst - tokens) * 1000 / rate) + 1000))
+return string.format('%.6f', math.ceil(wait * 1000000) / 1000000)
 """
 
 
@@ -74,12 +74,12 @@ class Bus:
 
     async def ping(self) -> None:
         """Return when the server answers."""
-        with answering(self._url):
+        async with answering(self._url):
             await self._client.ping()
 
     async def publish(self, channel: str, payload: bytes = b"") -> None:
         """Poke whoever follows `channel` now. Nobody who comes later sees it."""
-        with answering(self._url):
+        async with answering(self._url):
             await self._client.publish(PREFIX + channel, payload)
 
     @asynccontextmanager
@@ -88,36 +88,37 @@ class Bus:
 
         When the line is cut it is laid again, as often as it takes; after each time comes one poke with `gap`.
         """
-        with answering(self._url):
-            pokes = self._pokes(await self._lay(channels), channels)
+        async with answering(self._url):
+            line = await self._lay(channels)
+        pokes = self._pokes(line, channels)
         try:
             yield pokes
         finally:
             await pokes.aclose()
+            await _drop(line)  # pokes that nobody asked for have not begun, and so do not end
 
     async def board_put(self, board: str, field: str, value: bytes, ttl_s: float = 86_400) -> None:
         """Keep `value` as a field of a board. The whole board is gone `ttl_s` seconds after the last put."""
-        with answering(self._url):
-            async with self._client.pipeline(transaction=True) as both:
-                both.hset(_BOARD + board, field, value)
-                both.pexpire(_BOARD + board, math.ceil(ttl_s * 1000))
-                await both.execute()
+        async with answering(self._url), self._client.pipeline(transaction=True) as both:
+            both.hset(_BOARD + board, field, value)
+            both.pexpire(_BOARD + board, math.ceil(ttl_s * 1000))
+            await both.execute()
 
     async def board(self, board: str) -> dict[str, bytes]:
         """Return all fields of a board; none when there is no such board."""
-        with answering(self._url):
+        async with answering(self._url):
             found: Any = await self._client.hgetall(_BOARD + board)
         return {field.decode(): value for field, value in found.items()}
 
     async def board_get(self, board: str, field: str) -> bytes | None:
         """Return one field of a board."""
-        with answering(self._url):
+        async with answering(self._url):
             found: Any = await self._client.hget(_BOARD + board, field)  # bytes, since the client decodes nothing
         return None if found is None else bytes(found)
 
     async def board_drop(self, board: str) -> None:
         """Remove a board."""
-        with answering(self._url):
+        async with answering(self._url):
             await self._client.delete(_BOARD + board)
 
     async def clock(self) -> int:
@@ -128,7 +129,7 @@ class Bus:
         best, offset = 0, 0
         for _ in range(3):
             before = monotonic_ns()
-            with answering(self._url):
+            async with answering(self._url):
                 seconds, micros = await self._client.time()
             after = monotonic_ns()
             if best == 0 or after - before < best:
@@ -147,7 +148,7 @@ class Bus:
         """
         if not (rate > 0 and burst >= 1):
             raise ValueError(f"a bucket needs a rate above 0 and a burst of at least 1, not {rate} and {burst}")
-        with answering(self._url):
+        async with answering(self._url):
             return float(await self._take(keys=[_BUCKET + bucket], args=[repr(float(rate)), burst]))
 
     async def _lay(self, channels: tuple[str, ...]) -> PubSub:
@@ -168,23 +169,24 @@ class Bus:
     async def _pokes(self, line: PubSub, channels: tuple[str, ...]) -> AsyncGenerator[Poke, None]:
         """Read the line; lay it anew when it is cut, or when it says nothing for so long and a ping gets no answer."""
         asked = False
-        while True:
-            try:
-                message = await line.get_message(timeout=_IDLE_S)
-                if message is None:
-                    if asked:
+        try:
+            while True:
+                try:
+                    message = await line.get_message(timeout=_IDLE_S)
+                    if message is None and asked:
                         raise TimeoutError
-                    await line.ping()
-                    asked = True
+                    if message is None:
+                        await line.ping()
+                except GONE:
+                    await _drop(line)
+                    line, asked = await self._lay_again(channels), False
+                    yield Poke("", gap=True)
                     continue
-            except GONE:
-                await _drop(line)
-                line = await self._lay_again(channels)
-                yield Poke("", gap=True)
-            else:
-                asked = False
-                if message["type"] == "message":
+                asked = message is None
+                if message is not None and message["type"] == "message":
                     yield Poke(message["channel"].decode().removeprefix(PREFIX), message["data"])
+        finally:
+            await _drop(line)
 
     async def _lay_again(self, channels: tuple[str, ...]) -> PubSub:
         pause = 0.05

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -20,15 +20,18 @@ PREFIX = "krawall:"
 GONE = (RedisError, OSError, asyncio.TimeoutError)
 """What a client raises when the server cannot be reached, does not answer in time or answers with an error."""
 
-_WAIT_S = 5.0
+ANSWER_S = 5.0
+"""How long a server may take to connect or to reply, seconds."""
 
 
-def open_client(url: str, *, text: bool = False, wait_s: float = _WAIT_S, retries: int = 3) -> Redis:
+def open_client(url: str, *, text: bool = False, retries: int = 3) -> Redis:
     """Return a client for `redis://`, `rediss://` or `unix://`; nothing is connected yet.
+
+    Its replies may take as long as they like: bound the wait with `asyncio.timeout` or `answering`. The library's own timeout
+    for sending rests on `asyncio.wait_for`, which before Python 3.12 swallows a cancellation that comes at the wrong moment.
 
     Args:
         text: replies as str instead of bytes.
-        wait_s: how long a connect or a reply may take, seconds.
         retries: how often a command is sent again over a new connection when the old one broke (within half a second).
 
     Raises:
@@ -38,8 +41,8 @@ def open_client(url: str, *, text: bool = False, wait_s: float = _WAIT_S, retrie
         return Redis.from_url(
             url,
             decode_responses=text,
-            socket_timeout=wait_s,
-            socket_connect_timeout=min(wait_s, _WAIT_S),
+            socket_timeout=None,
+            socket_connect_timeout=ANSWER_S,
             retry=Retry(ExponentialBackoff(cap=0.2, base=0.05), retries),
         )
     except ValueError as error:
@@ -48,15 +51,16 @@ def open_client(url: str, *, text: bool = False, wait_s: float = _WAIT_S, retrie
         ) from None
 
 
-@contextmanager
-def answering(url: str) -> Iterator[None]:
-    """Turn what a client raises inside the block into `Unavailable`.
+@asynccontextmanager
+async def answering(url: str) -> AsyncIterator[None]:
+    """Turn what a client raises inside the block into `Unavailable`, and bound the block to ANSWER_S.
 
     Raises:
         Unavailable: the server is away, too slow or refused the command.
     """
     try:
-        yield
+        async with asyncio.timeout(ANSWER_S):
+            yield
     except GONE as error:
         what = str(error) or "no answer in time"
         raise Unavailable(

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -21,7 +22,7 @@ from krawall.clock import wall_ns
 from krawall.ids import new_id
 from krawall.model.base import Record
 from krawall.model.job import QUEUES, Job
-from krawall.queue.connection import GONE, PREFIX, answering, open_client
+from krawall.queue.connection import ANSWER_S, GONE, PREFIX, answering, open_client
 from krawall.queue.ticket import check_id, pause_ms
 
 Handler = Callable[[Job, "Taken"], Awaitable[None]]
@@ -33,7 +34,6 @@ STATES = ("waiting", "active", "delayed", "prioritized", "failed")
 
 _BULL = PREFIX + "jobs"
 _LOG = logging.getLogger(__name__)
-_ANSWER_S = 5.0
 _WAIT_S = 5.0  # an idle worker looks by itself so often, in case the marker that wakes it was lost
 _LONGEST_WAIT_S = 10.0  # what bullmq waits at most for a delayed job
 _LEASE = 0.8  # of the lock: what is left is the time to clean up in
@@ -97,7 +97,7 @@ class Jobs:
             "removeOnFail": FAILED_KEPT,
             "stackTraceLimit": 1,
         }
-        with answering(self._url):
+        async with answering(self._url):
             if await queue.backend.isJobInState("failed", id):
                 await queue.remove(id)  # what failed to the end holds its id for as long as it is kept
             await queue.add(name, msgspec.to_builtins(job), options)
@@ -121,25 +121,25 @@ class Jobs:
     async def has(self, queue: str, id: str) -> bool:
         """Return whether a job with this id waits, is delayed or is being worked on."""
         backend = self._queues[queue].backend
-        with answering(self._url):
+        async with answering(self._url):
             if not await self._client.exists(backend.toKey(id)):
                 return False
             return not await backend.isJobInState("failed", id)
 
     async def remove(self, queue: str, id: str) -> bool:
         """Remove a job; return False, and leave it, when a worker holds it."""
-        with answering(self._url):
+        async with answering(self._url):
             return bool(await self._queues[queue].remove(id))
 
     async def counts(self) -> dict[str, dict[str, int]]:
         """Return how many jobs each queue holds, by state (see STATES)."""
-        with answering(self._url):
+        async with answering(self._url):
             found = {name: await queue.getJobCounts(*STATES) for name, queue in self._queues.items()}
         return {name: {state: int(counts[state]) for state in STATES} for name, counts in found.items()}
 
     async def failed(self, queue: str) -> list[FailedJob]:
         """Return the jobs that failed to the end, newest first, at most FAILED_KEPT."""
-        with answering(self._url):
+        async with answering(self._url):
             found = await self._queues[queue].getFailed(0, FAILED_KEPT - 1)
         return [
             FailedJob(
@@ -161,7 +161,7 @@ class Work:
     ) -> None:
         self._queue, self._handler = queue, handler
         self._lock_s, self._stalled_s = lock_s, stalled_s
-        self._client = open_client(url, text=True, wait_s=_LONGEST_WAIT_S + _ANSWER_S, retries=0)
+        self._client = open_client(url, text=True, retries=0)
         self._worker: Any = Worker(
             queue,
             None,
@@ -226,7 +226,7 @@ class Work:
         while not self._leaving:
             asked, token = loop.time(), new_id("run")
             try:
-                async with asyncio.timeout(_ANSWER_S):
+                async with asyncio.timeout(ANSWER_S):
                     job = await self._worker.moveToActive(token)
                 if job is not None:
                     return _Held(job, token, until=asked + _LEASE * self._lock_s)
@@ -240,7 +240,7 @@ class Work:
 
     async def _unless_left(self, what: Awaitable[object]) -> None:
         try:
-            async with asyncio.timeout(0 if self._leaving else None) as self._pause:
+            async with asyncio.timeout(0 if self._leaving else _LONGEST_WAIT_S + ANSWER_S) as self._pause:
                 await what
         except TimeoutError:
             if not self._leaving:
@@ -265,22 +265,28 @@ class Work:
                 held.lease = lease
                 await self._former_ended(held)
                 await self._handler(msgspec.convert(job.data, Job), taken)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
             held.lease = None
             if self._leaving:
                 await self._hand_back(held)
-            raise
+                raise
+            if held.task is None or held.task.cancelling():
+                raise
+            await self._failed(held, taken, error)  # nobody cancelled it: it did so itself
         except Exception as error:  # noqa: BLE001  # a job's boundary
             held.lease = None
             if lease.expired():
                 _LOG.warning("job %s of %s: its lock is gone; stopped, somebody may have it", job.id, self._queue)
-                return
-            _LOG.warning("job %s of %s failed in try %d", job.id, self._queue, taken.attempt, exc_info=error)
-            reason = RuntimeError(f"{type(error).__name__}: {error}"[:1000])
-            await self._tell(held, lambda: job.moveToFailed(reason, held.token))
+            else:
+                await self._failed(held, taken, error)
         else:
             held.lease = None
             await self._tell(held, lambda: job.moveToCompleted(None, held.token))
+
+    async def _failed(self, held: _Held, taken: Taken, error: BaseException) -> None:
+        _LOG.warning("job %s of %s failed in try %d", taken.id, self._queue, taken.attempt, exc_info=error)
+        reason = RuntimeError(f"{type(error).__name__}: {error}"[:1000])
+        await self._tell(held, lambda: held.job.moveToFailed(reason, held.token))
 
     async def _former_ended(self, held: _Held) -> None:
         """Wait until a handler of ours that lost this very job has cleaned up: none runs beside itself."""
@@ -297,7 +303,7 @@ class Work:
         """Say how a job ended, again and again while the lock is ours: it did end, even if the server is away just now."""
         while True:
             try:
-                async with asyncio.timeout(_ANSWER_S):
+                async with asyncio.timeout(ANSWER_S):
                     await what()
             except GONE as error:
                 if once or asyncio.get_running_loop().time() >= held.until:
@@ -336,7 +342,9 @@ class Work:
     async def _look_for_stalled(self) -> None:
         """Put back jobs whose worker died: those seen active at one look and without a lock at the next one."""
         while True:
-            await self._worker.runStalledJobsCheck()  # raises nothing; a look that fails is made up for by the next
+            with suppress(TimeoutError):  # it raises nothing else; a look that fails is made up for by the next one
+                async with asyncio.timeout(ANSWER_S):
+                    await self._worker.runStalledJobsCheck()
             await asyncio.sleep(self._stalled_s)
 
 

@@ -24,7 +24,7 @@ from urllib.parse import quote
 from krawall.clock import monotonic_ns
 from krawall.errors import Unavailable
 from krawall.model.base import NS_PER_S, Record
-from krawall.queue.connection import GONE, answering, open_client
+from krawall.queue.connection import ANSWER_S, GONE, answering, open_client
 
 _LONGEST_SOCKET = 90  # bytes; kernels take 103 to 107
 _START_S = 30.0
@@ -59,10 +59,10 @@ async def ensure_valkey(home: Path) -> str:
     starts, began = 0, monotonic_ns()
     with_socket = began
     while not await place.answers():
-        if await place.start():
-            starts += 1
         now = monotonic_ns()
-        if starts > _STARTS or now - began > _START_S * NS_PER_S:
+        if starts < _STARTS and await place.start():
+            starts, with_socket = starts + 1, now
+        if (starts == _STARTS and not place.lives()) or now - began > _START_S * NS_PER_S:
             raise Unavailable(f"no Valkey server comes up for {home}: {place.last_words()}", hint=f"see {place.log}")
         if place.socket.exists():
             with_socket = now
@@ -88,6 +88,9 @@ async def stop_valkey(home: Path) -> bool:
         if monotonic_ns() - began > _STOP_S * NS_PER_S:
             raise Unavailable(f"the Valkey server of {home} does not end", hint=f"see {place.log}")
         await asyncio.sleep(_LOOK_S)
+    if place.socket.parent != place.data.parent:
+        with suppress(OSError):
+            place.socket.parent.rmdir()
     return True
 
 
@@ -99,7 +102,7 @@ async def facts(url: str) -> ServerFacts:
     """
     client = open_client(url)
     try:
-        with answering(url):
+        async with answering(url):
             info = await client.info()
     finally:
         await client.aclose()
@@ -185,8 +188,9 @@ class _Place:
         """
         client = open_client(self.url, text=True, retries=0)
         try:
-            await client.ping()
-            directory = str((await client.config_get("dir"))["dir"])
+            async with asyncio.timeout(ANSWER_S):
+                await client.ping()
+                directory = str((await client.config_get("dir"))["dir"])
         except GONE:
             return False
         finally:
@@ -240,15 +244,17 @@ class _Place:
         return True
 
     def last_words(self) -> str:
-        """Return the last lines of the server's log."""
+        """Return the last line of the server's log, or the last one that is a warning."""
         with suppress(OSError):
-            return " / ".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-3:])
+            lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+            return next((line for line in reversed(lines) if " # " in line), lines[-1] if lines else "its log is empty")
         return "it left no log"
 
     async def _pid(self) -> int | None:
         client = open_client(self.url, retries=0)
         try:
-            return int((await client.info("server"))["process_id"])
+            async with asyncio.timeout(ANSWER_S):
+                return int((await client.info("server"))["process_id"])
         except GONE:
             with suppress(OSError, ValueError):
                 return int((self.data / "pid").read_text(encoding="utf-8"))
