@@ -24,6 +24,7 @@ from krawall.services.accounts import Accounts, is_loopback, needs_account
 COOKIE = "krawall_session"
 CSRF_HEADER = "X-CSRF-Token"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_PROXIED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 _PORTS = {"http": "80", "https": "443"}
 
 
@@ -154,11 +155,17 @@ def _check_csrf(headers: Headers, expected: str) -> None:
 
 
 def _check_host(headers: Headers) -> None:
+    """Refuse, in local mode, what was sent to another name, or by somebody behind a proxy, which may name us as it likes."""
     host = headers.get("host", "")
     try:
         name = urlsplit(f"//{host}").hostname or ""
     except ValueError:
         name = ""
+    if any(proxied in headers for proxied in _PROXIED):
+        raise Forbidden(
+            "the request came through a proxy, and there is no account to tell its sender by",
+            hint="make one with `krawall users create`, and set KRAWALL_PUBLIC_URL and KRAWALL_PROXIES",
+        )
     if not is_loopback(name):
         raise Forbidden(
             f"the Host header {host[:100]!r} does not name this machine",

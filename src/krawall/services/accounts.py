@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
 from krawall.clock import wall_ns
-from krawall.errors import Conflict, DocumentError, Forbidden, NotFound, Place, Refused, TooMany, Unauthorized
+from krawall.errors import Conflict, DocumentError, Forbidden, NotFound, Place, TooMany, Unauthorized
 from krawall.model.account import SCOPES, Caller, Role, Scope, Token, User
 from krawall.model.base import NS_PER_S, Record
 from krawall.model.event import AccountChanged
@@ -95,14 +95,6 @@ class Accounts:
         """Tell whether there is any account. Once there is, there always is one: the last admin stays."""
         self._exist = self._exist or await self._store.users.count() > 0
         return self._exist
-
-    async def demand(self, host: str, public_url: str = "") -> None:
-        """Raise Refused if a server that binds to `host` needs an account and has none."""
-        if needs_account(host, public_url) and not await self.exist():
-            raise Refused(
-                f"{public_url or host} can be reached by others, and there is no account",
-                hint="make an admin first, while the server binds to 127.0.0.1",
-            )
 
     async def users(self) -> list[User]:
         """Return all users, by name."""

@@ -102,6 +102,15 @@ async def test_local_mode_refuses_names_that_were_pointed_to_it(accounts: Accoun
             assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
 
 
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Real-IP", "Forwarded", "X-Forwarded-Host"])
+async def test_local_mode_trusts_nobody_behind_a_proxy(accounts: Accounts, header: str) -> None:
+    async with browser(make(accounts)) as web:
+        assert (await web.get("/read", headers={header: "for=127.0.0.1"})).status_code == 403
+        await accounts.create_user("ann", PASSWORD, Role.admin, "local")
+        await logged_in(accounts, web)
+        assert (await web.get("/read", headers={header: "for=127.0.0.1"})).status_code == 200
+
+
 FOREIGN = [
     {"Origin": "http://evil.test"},
     {"Origin": "null"},
