@@ -27,8 +27,8 @@ SORTS: dict[str, tuple[ColumnElement[Any], type[Key]]] = {
     "conversations": (sessions.c.conversations, int),
     # What is not known yet comes first when the smallest comes first. NULLs would stand elsewhere on each database.
     "p95_ms": (func.coalesce(sessions.c.p95_ms, -1.0), float),
-    "started_ns": (func.coalesce(sessions.c.started_ns, 0), int),
-    "finished_ns": (func.coalesce(sessions.c.finished_ns, 0), int),
+    "started_ns": (func.coalesce(sessions.c.started_ns, -1), int),
+    "finished_ns": (func.coalesce(sessions.c.finished_ns, -1), int),
 }
 """What a list can be ordered by, and of what type it is in a cursor."""
 
