@@ -1,12 +1,16 @@
 """How a line of the log becomes a row, and a row what people see. SQL texts; nothing in here is typed by a user.
 
-Two tables, in Parquet and in memory alike: `messages` (one row per Exchange) and `conversations` (one per Told), each
-numbered by `n` from 0 in the order of `done_ns`; and `checked` (one row per Checked). Times are ns since the session began.
+Tables, in Parquet and in memory alike: `messages` (one row per Exchange) and `conversations` (one per Told), each numbered
+by `n` from 0 in the order of `done_ns`; `texts`, what can be searched of message `n`; `checked` (one row per Checked).
+Times are ns since the session began.
 """
 
 from __future__ import annotations
 
-GROUP = 8192  # rows of a Parquet row group: what is read to get at one row; a smaller one makes the footer slow to read
+# Rows of a Parquet row group, which is what is read to get at one row. Small groups make the footer slow to read, the more
+# so the more columns there are: texts, most of the bytes, are in a file of few columns and small groups.
+GROUP = 32768
+TEXT_GROUP = 4096
 
 _LINE = """{
     k: 'VARCHAR', conversation: 'BIGINT', "user": 'BIGINT', turn: 'INTEGER', attempt: 'INTEGER', phase: 'VARCHAR',
@@ -80,17 +84,17 @@ def numbered(rows: str, order: str, base: int = 0) -> str:
     return f"SELECT row_number() OVER () - 1 + {base:d} AS n, * FROM ({rows} ORDER BY {order})"
 
 
-_SHOWN = """
+TEXTS = "said, heard, detail"
+
+MESSAGE_SHOWN = """
     n, conversation, "user", turn, attempt, step, phase, at_ns / 1e6 AS at_ms, latency_ns / 1e6 AS latency_ms,
     ttft_ns / 1e6 AS ttft_ms, status, error, detail, injected, tokens_in, tokens_out, estimated,
-    cost_pico / 1e12 AS cost_usd, {texts}, checks, repetition, shard
+    cost_pico / 1e12 AS cost_usd, checks, repetition, shard
 """
-
-MESSAGE_SHOWN = _SHOWN.format(texts="said, heard")
-MESSAGE_SHOWN_BARE = _SHOWN.format(texts="NULL AS said, NULL AS heard")
+"""What people see of a message, without what was said and heard: ms and USD."""
 
 CONVERSATION_SHOWN = """
     n, conversation, "user", phase, outcome, reason, start_ns / 1e6 AS at_ms, (done_ns - start_ns) / 1e6 AS took_ms,
     turns, tokens_in, tokens_out, cost_pico / 1e12 AS cost_usd, checks_ok, checks_bad, slow, shard
 """
-"""What people see: ms and USD."""
+"""What people see of a conversation."""

@@ -30,8 +30,8 @@ class LiveLog:
     def __init__(self, folder: Path) -> None:
         self._log = folder / "log"
         self._temporary = tempfile.TemporaryDirectory(prefix="krawall-")
-        self._work = Path(self._temporary.name)
-        self._connection = connect([folder], self._work)
+        self.work = Path(self._temporary.name)
+        self._connection = connect([folder], self.work)
         self._lock = threading.Lock()
         self._read: dict[SegmentKey, int] = {}
         self._whole: set[SegmentKey] = set()
@@ -48,8 +48,12 @@ class LiveLog:
                 self._settle(table, _ALWAYS if until_ns is None else until_ns)
             return self._connection.cursor()
 
+    def newest(self, cursor: Connection, table: str, until_ns: int | None) -> int:
+        """Return the highest number in a table of what was done by `until_ns`, -1 when there is none."""
+        return highest(cursor, table, until_ns)
+
     def _tables(self) -> None:
-        empty = self._work / "0-0-0.jsonl"
+        empty = self.work / "0-0-0.jsonl"
         empty.write_bytes(b"{}\n")
         self._connection.execute(
             f"CREATE TABLE lines AS SELECT * FROM ({columns.LINES}) WHERE false", {"files": [str(empty)]}
@@ -58,6 +62,7 @@ class LiveLog:
             self._connection.execute(f"CREATE TABLE new_{table} AS {select} FROM lines")
             self._connection.execute(f"CREATE TABLE {table} AS {columns.numbered(f'SELECT * FROM new_{table}', order)}")
         self._connection.execute(f"CREATE TABLE checked AS {columns.CHECKED} FROM lines")
+        self._connection.execute(f"CREATE VIEW texts AS SELECT n, {columns.TEXTS} FROM messages")
 
     def _take_in(self, key: SegmentKey, path: Path) -> None:
         """Read the whole lines that a segment has gained."""
@@ -78,7 +83,7 @@ class LiveLog:
     def _load(self, key: SegmentKey, data: memoryview) -> None:
         if not data:
             return
-        chunk = self._work / f"{key.shard}-{key.attempt}-{key.number}.jsonl"
+        chunk = self.work / f"{key.shard}-{key.attempt}-{key.number}.jsonl"
         chunk.write_bytes(data)
         run = self._connection.execute
         run("BEGIN")
@@ -112,3 +117,10 @@ class LiveLog:
             run("ROLLBACK")
             raise
         self._rows[table] = base + due[0]
+
+
+def highest(cursor: Connection, table: str, until_ns: int | None = None) -> int:
+    """Return the highest number of a row in a table, -1 when it is empty."""
+    until = "" if until_ns is None else f" WHERE done_ns <= {until_ns:d}"
+    row = cursor.execute(f"SELECT max(n) FROM {table}{until}").fetchone()
+    return -1 if row is None or row[0] is None else int(row[0])

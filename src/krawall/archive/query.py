@@ -8,21 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from krawall.archive import columns
 from krawall.archive.duck import Connection, answering
-from krawall.archive.readers import CompactLog, readers
-from krawall.clock import monotonic_ns
+from krawall.archive.pages import Asked, Row, find, messages_of, near, records, rows
+from krawall.archive.readers import readers
 
-SEARCH_NS = 100_000_000  # after so long a search hands back what it has found, and where to go on
-FIRST_WINDOW = 2 * columns.GROUP
-MOST_GROUPS = 12  # row groups that a page reads texts from: 5 ms each
-
-Row = dict[str, Any]
-Facts = dict[str, object]
+MOST_TURNS = 10_000  # messages that are read of one conversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,24 +60,25 @@ def messages(
         NotFound: there is no such folder.
         Unavailable: its files cannot be read.
     """
-    conditions: dict[str, object] = {
-        "error = $error": None if error == "any" else error,
-        "status = $status": status,
-        "(step = $step OR starts_with(step, $step || '.'))": step,
-        "conversation = $conversation": conversation,
-        "turn = $turn": turn,
-        "phase = $phase": phase,
-        "latency_ns > $slower": None if slower_ms is None else round(slower_ms * 1e6),
-    }
-    where, facts = _where(conditions)
+    kind = None if error == "any" else error
+    slower_ns = None if slower_ms is None else round(slower_ms * 1e6)
+    where, facts = _where(
+        error=kind, status=status, step=step, conversation=conversation, turn=turn, phase=phase, slower_ns=slower_ns
+    )
     if error == "any":
         where.append("error IS NOT NULL")
+    text = ""
     if search:
-        where.append(" OR ".join(f"contains(lower({text}), lower($search))" for text in ("said", "heard", "detail")))
+        text = " OR ".join(f"contains(lower({column}), lower($search))" for column in columns.TEXTS.split(", "))
         facts["search"] = _clean(search)
-    asked = _Asked("messages", where, facts, max(start, 0), max(limit, 1), bool(search), bodies)
-    shown = columns.MESSAGE_SHOWN if bodies else columns.MESSAGE_SHOWN_BARE
-    return _page(folder, asked, shown, until_ns)
+    asked = Asked("messages", where, text, facts, max(start, 0), max(limit, 1))
+    reader = readers.get(folder)
+    with answering(folder), reader.cursor(until_ns) as cursor:
+        newest = reader.newest(cursor, "messages", until_ns)
+        found = find(cursor, asked, newest)
+        if bodies:
+            found = near(found)
+        return MessagePage(messages_of(cursor, found.numbers, bodies), found.following, newest)
 
 
 def conversations(
@@ -105,112 +98,80 @@ def conversations(
     Raises:
         NotFound, Unavailable: as for `messages`.
     """
-    where, facts = _where({"outcome = $outcome": outcome})
+    where, facts = _where(outcome=outcome)
     if search:
         where.append("contains(lower(reason), lower($search)) OR conversation::VARCHAR = $search")
         facts["search"] = _clean(search)
-    asked = _Asked("conversations", where, facts, max(start, 0), max(limit, 1), bool(search), False)
-    return _page(folder, asked, columns.CONVERSATION_SHOWN, until_ns)
+    asked = Asked("conversations", where, "", facts, max(start, 0), max(limit, 1))
+    reader = readers.get(folder)
+    with answering(folder), reader.cursor(until_ns) as cursor:
+        newest = reader.newest(cursor, "conversations", until_ns)
+        found = find(cursor, asked, newest)
+        items = rows(cursor, "conversations", columns.CONVERSATION_SHOWN, found.numbers)
+        return MessagePage(items, found.following, newest)
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    table: str
-    where: list[str]
-    facts: Facts
-    start: int
-    limit: int
-    search: bool
-    bodies: bool
+def conversation(folder: Path, number: int, *, until_ns: int | None = None) -> list[Row]:
+    """Return what happened in a conversation, in order; empty when there is no such one (yet).
 
-    @property
-    def condition(self) -> str:
-        return " AND ".join(f"({condition})" for condition in self.where)
+    Items have a `kind`: "message" (as in `messages`), "checked" (what an `expect` step found: turn, step, phase, checks)
+    after the message it is about, and "end" (as in `conversations`). One that was played again after its process died is
+    there twice, one playing after the other.
+
+    Raises:
+        NotFound, Unavailable: as for `messages`.
+    """
+    reader = readers.get(folder)
+    with answering(folder), reader.cursor(until_ns) as cursor:
+        asked = Asked("messages", ["conversation = $conversation"], "", {"conversation": number}, 0, MOST_TURNS)
+        numbers = find(cursor, asked, reader.newest(cursor, "messages", until_ns)).numbers
+        found = messages_of(cursor, numbers, True, f"process, {columns.MESSAGE_SHOWN}")
+        items = [("message", item) for item in found]
+        items += [("checked", item) for item in _of(cursor, "checked", "turn, step, phase, checks", number)]
+        items += [("end", item) for item in _of(cursor, "conversations", columns.CONVERSATION_SHOWN, number)]
+        return [{"kind": kind, **item} for kind, item in _in_order(items)]
 
 
-def _where(conditions: dict[str, object]) -> tuple[list[str], Facts]:
-    """Return the conditions that were given, and the values of their parameters."""
-    where, facts = [], {}
-    for condition, value in conditions.items():
-        if value is not None:
-            where.append(condition)
-            name = condition.rpartition("$")[2] if condition.count("$") == 1 else "step"
-            facts[name] = _clean(value) if isinstance(value, str) else value
-    return where, facts
+def _of(cursor: Connection, table: str, shown: str, number: int) -> list[Row]:
+    return records(
+        cursor.execute(f"SELECT process, {shown} FROM {table} WHERE conversation = $number", {"number": number})
+    )
+
+
+def _in_order(items: list[tuple[str, Row]]) -> list[tuple[str, Row]]:
+    """Put playing after playing, turn after turn, the end last; and take out whose playing it was."""
+    kinds = {"message": 0, "checked": 1, "end": 2}
+
+    def place(item: tuple[str, Row]) -> tuple[int, bool, int, int, int]:
+        kind, row = item
+        return row["process"], kind == "end", row.get("turn", 0), kinds[kind], row.get("attempt", 0)
+
+    items.sort(key=place)
+    for _, row in items:
+        del row["process"]
+    return items
+
+
+_CONDITIONS = {
+    "error": "error = $error",
+    "status": "status = $status",
+    "step": "step = $step OR starts_with(step, $step || '.')",
+    "conversation": "conversation = $conversation",
+    "turn": "turn = $turn",
+    "phase": "phase = $phase",
+    "slower_ns": "latency_ns > $slower_ns",
+    "outcome": "outcome = $outcome",
+}
+
+
+def _where(**asked: str | int | None) -> tuple[list[str], dict[str, object]]:
+    """Return the conditions for what was asked, and the values of their parameters."""
+    given = {name: value for name, value in asked.items() if value is not None}
+    facts: dict[str, object] = {
+        name: _clean(value) if isinstance(value, str) else value for name, value in given.items()
+    }
+    return [_CONDITIONS[name] for name in given], facts
 
 
 def _clean(text: str) -> str:
     return text.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be asked for: no text holds one
-
-
-def _page(folder: Path, asked: _Asked, shown: str, until_ns: int | None) -> MessagePage:
-    reader = readers.get(folder)
-    with answering(folder), reader.cursor(until_ns) as cursor:
-        until = "" if until_ns is None or isinstance(reader, CompactLog) else f" WHERE done_ns <= {until_ns:d}"
-        newest = int(_first(cursor, f"SELECT coalesce(max(n), -1) FROM {asked.table}{until}"))
-        if not asked.where:
-            end = min(asked.start + asked.limit, newest + 1)
-            numbers, following = list(range(asked.start, end)), end if end <= newest else None
-        else:
-            numbers, following = _find(cursor, asked, newest)
-        if asked.bodies:
-            numbers, following = _near(numbers, following)
-        return MessagePage(fetch(cursor, asked.table, shown, numbers), following, newest)
-
-
-def _first(cursor: Connection, query: str) -> Any:
-    row = cursor.execute(query).fetchone()
-    return row[0] if row else None
-
-
-def _find(cursor: Connection, asked: _Asked, newest: int) -> tuple[list[int], int | None]:
-    """Return the numbers of the rows that fit, and where to go on. Reads narrow columns, or texts for a bounded time."""
-    found: list[int] = []
-    at, window, began = asked.start, FIRST_WINDOW if asked.search else newest + 1, monotonic_ns()
-    while at <= newest:
-        end = min(at + window, newest + 1)
-        query = f"SELECT n FROM {asked.table} WHERE n >= {at:d} AND n < {end:d} AND {asked.condition} LIMIT {asked.limit + 1 - len(found):d}"
-        found += sorted(row[0] for row in cursor.execute(query, asked.facts).fetchall())
-        if len(found) > asked.limit:
-            return found[:-1], found[-1]
-        at = end
-        if monotonic_ns() - began > SEARCH_NS:
-            break
-        window *= 2
-    return found, at if at <= newest else None
-
-
-def _near(numbers: list[int], following: int | None) -> tuple[list[int], int | None]:
-    """Cut a page short where its rows lie in many row groups: to read a text is to read its group."""
-    groups: set[int] = set()
-    for place, number in enumerate(numbers):
-        groups.add(number // columns.GROUP)
-        if len(groups) > MOST_GROUPS:
-            return numbers[:place], number
-    return numbers, following
-
-
-def fetch(cursor: Connection, table: str, shown: str, numbers: list[int]) -> list[Row]:
-    """Return the rows with these numbers, as people see them."""
-    if not numbers:
-        return []
-    near = f"n >= {numbers[0]:d} AND n <= {numbers[-1]:d}"
-    if len(numbers) <= numbers[-1] - numbers[0]:
-        near += f" AND n IN ({', '.join(map(str, numbers))})"
-    return records(cursor.execute(f"SELECT {shown} FROM {table} WHERE {near} ORDER BY n"))
-
-
-def records(cursor: Connection) -> list[Row]:
-    """Return the rows of an answer as plain data; `checks` as a list."""
-    names = [column[0] for column in cursor.description or []]
-    found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    for record in found:
-        if "checks" in record:
-            record["checks"] = checks_of(record["checks"])
-    return found
-
-
-def checks_of(text: str | None) -> list[Row]:
-    """Return the checks that a line holds as JSON: name, ok, detail."""
-    checks = msgspec.json.decode(text, type=list[dict[str, Any]]) if text else []
-    return [{"detail": "", **check} for check in checks]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from krawall.archive.compact import FILES, MESSAGES
 from krawall.archive.duck import Connection, answering, connect, quoted
-from krawall.archive.live import LiveLog
+from krawall.archive.live import LiveLog, highest
 from krawall.errors import NotFound
 
 MOST = 4  # sessions at hand, each with up to 256 MB
@@ -23,11 +23,17 @@ class CompactLog:
         views = [
             f"CREATE VIEW {Path(file).stem} AS SELECT * FROM read_parquet({quoted(folder / file)})" for file in FILES
         ]
-        self._connection = connect([folder], Path(self._temporary.name), views)
+        self.work = Path(self._temporary.name)
+        self._connection = connect([folder], self.work, views)
+        self._newest = {table: highest(self._connection, table) for table in ("messages", "conversations")}
 
     def cursor(self, until_ns: int | None = None) -> Connection:
         """Return a connection that sees the tables; a session that is over has no `until_ns`."""
         return self._connection.cursor()
+
+    def newest(self, cursor: Connection, table: str, until_ns: int | None) -> int:
+        """Return the highest number in a table, -1 when it is empty."""
+        return self._newest[table]
 
 
 class Readers:
