@@ -23,6 +23,7 @@ from krawall.queue.valkey import ensure_valkey
 from krawall.services.accounts import Accounts
 from krawall.services.credentials import Credentials
 from krawall.services.documents import Documents
+from krawall.services.live import Live
 from krawall.services.messages import Messages
 from krawall.services.overview import Overview
 from krawall.services.scenarios import Scenarios
@@ -58,6 +59,8 @@ class App:
     accounts: Accounts
     webhooks: Webhooks
     overview: Overview
+    live: Live
+    closing: asyncio.Event  # set when the process is about to end: whoever follows something lets go
 
     def tools(self, name: str = "") -> Tools:
         """Return what a worker of this process works with."""
@@ -96,7 +99,9 @@ async def open_app(settings: Settings, *, migrate: bool = True) -> AsyncIterator
         jobs = Jobs(redis)
         stack.push_async_callback(jobs.close)
         archive = Archive.open(settings.archive_url, settings.home / "cache")
-        app = _wire(settings, redis, store, jobs, bus, archive, vault)
+        closing = asyncio.Event()
+        live = await stack.enter_async_context(Live.open(bus, closing))
+        app = _wire(settings, redis, store, jobs, bus, archive, vault, live, closing)
         group = await stack.enter_async_context(asyncio.TaskGroup())
         announcing = group.create_task(_announce(app))
         try:
@@ -105,22 +110,38 @@ async def open_app(settings: Settings, *, migrate: bool = True) -> AsyncIterator
             announcing.cancel()
 
 
-def _wire(settings: Settings, redis: str, store: Store, jobs: Jobs, bus: Bus, archive: Archive, vault: Vault) -> App:
+def _wire(
+    settings: Settings,
+    redis: str,
+    store: Store,
+    jobs: Jobs,
+    bus: Bus,
+    archive: Archive,
+    vault: Vault,
+    live: Live,
+    closing: asyncio.Event,
+) -> App:
     cost = settings.daily_cost_usd
     rules = Rules(None if cost is None else round(cost * PICO_PER_USD), tuple(settings.allow_env))
-    documents = Documents(store, allow_env=settings.allow_env)
-    sessions = Sessions(store, jobs, bus, archive, rules)
     return App(
-        settings, redis, store, jobs, bus, archive, vault,
-        documents=documents,
+        settings=settings,
+        redis=redis,
+        store=store,
+        jobs=jobs,
+        bus=bus,
+        archive=archive,
+        vault=vault,
+        documents=Documents(store, settings.allow_env, settings.private_webhooks),
         scenarios=Scenarios(store, rules),
-        sessions=sessions,
+        sessions=Sessions(store, jobs, bus, archive, rules),
         messages=Messages(store, archive),
         credentials=Credentials(store, vault),
         accounts=Accounts(store),
         webhooks=Webhooks(store, jobs),
-        overview=Overview(store, jobs, bus, archive),
-    )  # fmt: skip
+        overview=Overview(store, jobs, bus, archive, redis),
+        live=live,
+        closing=closing,
+    )
 
 
 async def _announce(app: App) -> None:
