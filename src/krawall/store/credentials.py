@@ -85,7 +85,7 @@ class Credentials:
     async def touch(self, names: Iterable[str]) -> None:
         """Note that credentials were used just now; names that are not there are left out."""
         used = update(credentials).where(credentials.c.name.in_(builtins.list(names))).values(used_ns=wall_ns())
-        async with self._database.begin(ordered=False) as tx:
+        async with self._database.begin() as tx:  # in order, since it locks several rows
             await tx.run(used)
 
 

@@ -115,7 +115,7 @@ class Database:
         """Write: what the block does is kept together, or nothing of it. Events are told to listeners after that.
 
         Keep it short, and wait for nothing but the database in it: others wait for it. `ordered=False` is for writes
-        that append no event: on PostgreSQL they do not wait for each other.
+        that append no event and lock rows in one order only: on PostgreSQL they do not wait for each other.
 
         Raises:
             Unavailable: the connection is lost, the database locked or full.
@@ -240,7 +240,7 @@ def _on_connect(engine: AsyncEngine, only_reads: str) -> None:
         for pragma in (
             "synchronous = NORMAL",
             "foreign_keys = ON",
-            "cache_size = -16000",
+            "cache_size = -8000",
             f"query_only = {only_reads}",
         ):
             cursor.execute(f"PRAGMA {pragma}")

@@ -77,10 +77,10 @@ class Logins:
         gone = delete(logins).where(logins.c.user == user)
         if besides is not None:
             gone = gone.where(logins.c.id != besides)
-        async with self._database.within(tx, ordered=False) as own:
+        async with self._database.within(tx) as own:  # in order, since it locks several rows
             return await own.changed(gone)
 
     async def expire(self, now_ns: int) -> int:
         """Delete the logins that have run out; return how many."""
-        async with self._database.begin(ordered=False) as tx:
+        async with self._database.begin() as tx:
             return await tx.changed(delete(logins).where(logins.c.expires_ns <= now_ns))

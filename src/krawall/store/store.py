@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 from krawall.model.event import Event
 from krawall.store import migrate as migrations
@@ -49,12 +49,11 @@ class Store:
             Unavailable: it does not answer, or a newer Krawall made it.
         """
         database = await Database.open(url)
-        if migrate:
-            try:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(database.close)
+            if migrate:
                 await migrations.migrate(database)
-            except BaseException:
-                await database.close()
-                raise
+            stack.pop_all()
         return cls(database)
 
     async def close(self) -> None:
