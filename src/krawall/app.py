@@ -75,6 +75,7 @@ class App:
             archive=self.archive,
             vault=self.vault,
             clock=Clock(self.bus),
+            allow_env=tuple(settings.allow_env),
             private_webhooks=settings.private_webhooks,
             keep_days=settings.keep_days,
         )

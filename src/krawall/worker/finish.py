@@ -80,7 +80,7 @@ async def _last_transaction(tools: Tools, session: Session, rows: Rows, conducto
             finished_ns=wall_ns(), conversations=summary.conversations.started, turns=summary.turns,
             errors=sum(summary.errors.values()), cost_pico=conductor.merge().view().cost_pico,
             p95_ms=latency.p95 if latency is not None and latency.count else None,
-            summary=msgspec.json.encode(summary), saved=msgspec.msgpack.encode(conductor.save()),
+            summary=msgspec.json.encode(summary), saved=conductor.save().encode(),
             tx=tx,
         )  # fmt: skip
         if not mine:

@@ -36,6 +36,7 @@ class Rows:
         self.manifest = manifest
         self.began_ns = self._wrote_ns = monotonic_ns()
         self._state = session.state
+        self.revision = -1  # the conductor's, as of the last write
         self._points = 0
         self._reported: dict[tuple[int, int], int] = {}
 
@@ -63,10 +64,11 @@ class Rows:
             Unavailable: the database is away; what is new stays new.
         """
         points = conductor.points[self._points :]
-        shown = picture(conductor, self.manifest)
+        revision, shown = conductor.revision, picture(conductor, self.manifest)
         if not await self._write(conductor, shown, points):
             return False
         self._wrote_ns = monotonic_ns()
+        self.revision = revision
         self._points += len(points)
         if self._state is not conductor.state:
             self._state = conductor.state
@@ -86,7 +88,7 @@ class Rows:
                 reason=conductor.reason, reason_kind=conductor.reason_kind,
                 conversations=sum(cell.outcomes.values()), turns=cell.turns, errors=sum(cell.errors.values()),
                 cost_pico=cell.cost_pico, p95_ms=p95,
-                picture=msgspec.json.encode(shown), saved=msgspec.msgpack.encode(conductor.save()),
+                picture=msgspec.json.encode(shown), saved=conductor.save().encode(),
                 tx=tx,
             )  # fmt: skip
             if not mine:

@@ -75,6 +75,8 @@ class Conducting:
         self._newest: dict[int, int] = {}  # shard -> attempt
         self._heard: dict[int, int] = {}  # shard -> when, ns of this machine's clock
         self._first_ready = 0
+        self._mine = True
+        self._writing = asyncio.Lock()
         self._states: dict[int, str] = {}
 
     @classmethod
@@ -88,9 +90,8 @@ class Conducting:
             conducting._known(shard)
         for place, data in (await tools.bus.board(f"down.{session.id}")).items():
             number, _, attempt = place.partition(".")
-            orders = conducting._orders[place] = decode_orders(data)
-            if conducting._newest.get(int(number)) == int(attempt):
-                conductor.told(int(number), orders)
+            conducting._orders[place] = orders = decode_orders(data)
+            conductor.told(int(number), orders, int(attempt))
         await conducting._rows.begin(plan)
         return conducting
 
@@ -141,18 +142,24 @@ class Conducting:
                     await self._obey_wish()
                 self._conductor.tick()
                 self._start_in_time()
-                if not await self._write():
+                wrote = await self._write()
+                if not self._mine:
                     return False
-                if self._over():
+                if wrote and self._over():
                     return True
             await asyncio.sleep(LOOK_S / 2)
 
     async def _write(self) -> bool:
+        """Write the rows; False when that was not possible."""
         try:
-            return await self._rows.tick(self._conductor)
+            async with self._writing:
+                self._mine = await self._rows.tick(self._conductor)
+        except Conflict:
+            self._mine = False
         except Unavailable as error:
             _log.warning("the database is away", error=error.message)
-            return True
+            return False
+        return self._mine
 
     def _over(self) -> bool:
         return all(self._ended(shard) for shard in range(self._session.shards))
@@ -202,14 +209,25 @@ class Conducting:
         self._heard[shard] = 0 if progress.reason == ENDED else monotonic_ns()
         self._states[shard] = progress.state
         self._first_ready = self._first_ready or monotonic_ns()
-        await self._tell(place, self._conductor.report(progress))
+        started = self._conductor.origin
+        orders = self._conductor.report(progress)
+        if not await self._kept():
+            return
+        await self._tell(place, orders)
+        if self._conductor.origin and not started:
+            await self._tell_all()
+
+    async def _kept(self) -> bool:
+        """See that a change is in the rows before anybody hears of it: whoever replaces this conductor must know it too."""
+        return self._rows.revision == self._conductor.revision or await self._write()
 
     def _too_early(self, shard: int) -> bool:
         """The lost attempt may still be sending: a worker that was cut off stops by itself within this time."""
         return monotonic_ns() - self._heard.get(shard, 0) < REPLACED_AFTER_NS and self._states.get(shard) != "ready"
 
     async def _replaced(self, shard: int, before: int, attempt: int) -> None:
-        self._conductor.lost(shard, None)
+        why = "its engine process died" if self._heard.get(shard) == 0 else "its worker is gone"
+        self._conductor.lost(shard, None, before, why)
         self._conductor.replaced(shard, attempt)
         await self._rows.replaced(self._conductor, shard, before, attempt)
 
@@ -236,7 +254,7 @@ class Conducting:
         conductor = self._conductor
         try:
             if wish.epoch > conductor.epoch:
-                conductor.adjust(users=wish.users, rate=wish.rate)
+                conductor.adjust(wish.users, wish.rate, wish.epoch)
             if wish.paused and not conductor.paused:
                 conductor.pause()
             elif conductor.paused and not wish.paused:
@@ -245,7 +263,8 @@ class Conducting:
             _log.warning("a wish cannot be granted", wish=str(wish), error=error.message)
         if wish.stop != "no":
             conductor.stop("person", wish.reason or "stopped by a person", now=wish.stop == "now")
-        await self._tell_all()
+        if await self._kept():
+            await self._tell_all()
 
     def _start_in_time(self) -> None:
         conductor = self._conductor

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -92,12 +93,15 @@ class _Playing:
         tools = self._tools
         plan = await tools.store.sessions.plan(self._session.id)
         sealed = await tools.store.credentials.sealed(references(plan))
+        env = {name: os.environ[name] for name in tools.allow_env if name in os.environ}
         spec = await asyncio.to_thread(self._spec)
         SessionDirectory(self._folder).log.mkdir(parents=True, exist_ok=True)
         with SessionDirectory(self._folder).engine_log() as errors:
             async with (
                 self._link.following() as changes,
-                child(plan, spec, errors.fileno(), sealed=sealed, keys=str(tools.home), environment=False) as running,
+                child(
+                    plan, spec, errors.fileno(), sealed=sealed, keys=str(tools.home), environment=False, env=env
+                ) as running,
                 asyncio.TaskGroup() as group,
             ):
                 relay = group.create_task(_relay(changes, running))
@@ -133,6 +137,7 @@ class _Playing:
             orders = await self._link.ask(progress, self._over)
             if progress.state == "ready" and not orders.go_at_ns and orders.stop == "no":
                 await asyncio.sleep(READY_S)
+                orders = await self._link.read() or orders
             running.send(orders)
             if self._tools.archive.local is None:
                 await self._tools.archive.push(self._session.id)

@@ -30,6 +30,7 @@ class Tools:
     archive: Archive
     vault: Vault
     clock: Clock
+    allow_env: tuple[str, ...] = ()
     private_webhooks: bool = False
     keep_days: int | None = None
     playing: Counter[str] = field(default_factory=Counter)
