@@ -1,0 +1,182 @@
+"""What is going on in an installation: the dashboard's numbers, the queue, workers, and whether each thing we depend on answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from krawall.archive.archive import Archive
+from krawall.clock import monotonic_ns, wall_ns
+from krawall.errors import KrawallError, Unavailable
+from krawall.model.base import NS_PER_S, Record
+from krawall.model.event import Event
+from krawall.model.kept import WorkerFacts
+from krawall.model.session import Session
+from krawall.queue.bus import Bus
+from krawall.queue.jobs import Jobs
+from krawall.queue.valkey import ServerFacts, facts
+from krawall.services import diagnosis
+from krawall.store.listing import Statistics
+from krawall.store.store import Store
+from krawall.store.trouble import TargetTrouble, failing_targets
+
+LIMIT_S = 2.0  # what one dependency may take; one that is dead must not hang the answer about the others
+ALIVE_S = 15.0  # a worker whose last heartbeat is older than this does not count
+DAY_NS = 86_400 * NS_PER_S
+RECENT = 20
+TROUBLED = 10
+
+
+class Check(Record, frozen=True):
+    """Whether one thing that we depend on is right. `took_ms`: how long it took to say so."""
+
+    ok: bool
+    detail: str
+    took_ms: float
+
+
+class Health(Record, frozen=True):
+    """`ok`: everything is right. `ready`: requests can be served, though nothing may be playing them."""
+
+    ok: bool
+    ready: bool
+    dependencies: dict[str, Check]
+
+
+class QueueState(Record, frozen=True):
+    """Jobs by queue and state, and what the server says of itself. `detail` says what is wrong; empty is good."""
+
+    ok: bool
+    detail: str
+    counts: dict[str, dict[str, int]] = {}
+    server: ServerFacts | None = None
+
+
+class Dashboard(Record, frozen=True):
+    """What a person wants to see first. `day`: the last 24 hours, `day_before`: the 24 before. `recent`: newest first."""
+
+    live: list[Session]
+    active_jobs: int
+    workers: list[WorkerFacts]
+    day: Statistics
+    day_before: Statistics
+    failing: list[TargetTrouble]
+    recent: list[Event]
+
+
+class Overview:
+    """Looks, and changes nothing. One per process. `queue_url`: of the Valkey server."""
+
+    def __init__(self, store: Store, jobs: Jobs, bus: Bus, archive: Archive, queue_url: str) -> None:
+        self._store = store
+        self._jobs = jobs
+        self._bus = bus
+        self._archive = archive
+        self._queue_url = queue_url
+
+    async def dashboard(self) -> Dashboard:
+        """Return the dashboard's numbers. Without a queue it has no active jobs.
+
+        Raises:
+            Unavailable: the database is away.
+        """
+        now = wall_ns()
+        counts = (await self.queue()).counts
+        return Dashboard(
+            live=await self._store.sessions.unfinished(),
+            active_jobs=sum(states.get("active", 0) for states in counts.values()),
+            workers=await self.workers(),
+            day=await self._store.sessions.statistics(now - DAY_NS, now + 1),
+            day_before=await self._store.sessions.statistics(now - 2 * DAY_NS, now - DAY_NS),
+            failing=await failing_targets(self._store.database, now - DAY_NS, TROUBLED),
+            recent=(await self._store.events.list(limit=RECENT)).items,
+        )
+
+    async def queue(self) -> QueueState:
+        """Return how the queue is. One that is away says so instead of raising."""
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                counts, server = await self._jobs.counts(), await facts(self._queue_url)
+        except TimeoutError:
+            return QueueState(False, f"the queue did not answer within {LIMIT_S:g} s")
+        except Unavailable as error:
+            return QueueState(False, error.message)
+        return QueueState(not server.problems, "; ".join(server.problems), counts, server)
+
+    async def workers(self) -> list[WorkerFacts]:
+        """Return every worker that the installation remembers.
+
+        Raises:
+            Unavailable: the database is away.
+        """
+        return await self._store.workers.list()
+
+    async def health(self) -> Health:
+        """Ask everything that we depend on, at once, each with its own limit of time."""
+        probes = {
+            "database": self._database,
+            "migrations": self._migrations,
+            "queue": self._queue,
+            "archive": self._archive_answers,
+            "workers": self._workers,
+        }
+        async with asyncio.TaskGroup() as tasks:
+            asked = {name: tasks.create_task(_check(probe)) for name, probe in probes.items()}
+        found = {name: task.result() for name, task in asked.items()}
+        ready = all(found[name].ok for name in ("database", "migrations", "queue"))
+        return Health(all(check.ok for check in found.values()), ready, found)
+
+    async def diagnose(self, id: str) -> list[str]:
+        """Return why a session is not getting on, as sentences; none when it is.
+
+        Raises:
+            NotFound: there is no such session.
+            Unavailable: the database is away.
+        """
+        session = await self._store.sessions.get(id)
+        queue = await _check(self._queue)
+        return await diagnosis.diagnose(
+            self._store, session, alive=alive(await self.workers()), queue="" if queue.ok else queue.detail
+        )
+
+    async def _database(self) -> str:
+        await self._store.database.ping()
+        return "answers"
+
+    async def _migrations(self) -> str:
+        if pending := await self._store.pending():
+            raise Unavailable(f"the database needs migrations: {', '.join(pending)}", hint="run `krawall migrate`")
+        return "up to date"
+
+    async def _queue(self) -> str:
+        await self._bus.ping()
+        if problems := (await facts(self._queue_url)).problems:
+            raise Unavailable("; ".join(problems))
+        return "answers"
+
+    async def _archive_answers(self) -> str:
+        await self._archive.ping()
+        return "answers"
+
+    async def _workers(self) -> str:
+        if not (found := alive(await self.workers())):
+            raise Unavailable("no worker is alive", hint="start one: krawall worker")
+        return f"{len(found)} alive"
+
+
+def alive(workers: list[WorkerFacts]) -> list[WorkerFacts]:
+    """Return the workers that take jobs: ready, and heard of lately."""
+    since = wall_ns() - round(ALIVE_S * NS_PER_S)
+    return [worker for worker in workers if worker.state in ("starting", "ready") and worker.seen_ns >= since]
+
+
+async def _check(probe: Callable[[], Awaitable[str]]) -> Check:
+    began, ok, detail = monotonic_ns(), False, f"no answer within {LIMIT_S:g} s"
+    try:
+        async with asyncio.timeout(LIMIT_S):
+            ok, detail = True, await probe()
+    except TimeoutError:
+        ok = False
+    except KrawallError as error:
+        ok, detail = False, error.message
+    return Check(ok, detail, round((monotonic_ns() - began) / 1e6, 3))
