@@ -7,16 +7,28 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
-from krawall.api import errors
+from krawall.api import (
+    accounts,
+    credentials,
+    errors,
+    events,
+    messages,
+    plugins,
+    scenarios,
+    sessions,
+    stream,
+    system,
+    telemetry,
+    transfer,
+    webhooks,
+)
 from krawall.api.auth import Access
-from krawall.api.documents import documents_router
+from krawall.api.documents import SHAPES, documents_router
 from krawall.api.edge import Edge
 from krawall.api.headers import SafeHeaders
 from krawall.api.limits import BodyLimit, RateLimit
 from krawall.api.openapi import describe
-from krawall.api.plugins import router as plugins
-from krawall.api.transfer import router as transfer
-from krawall.model.kept import DocumentKind
+from krawall.services.tracing import Tracing
 from krawall.settings import Settings
 from krawall.version import __version__
 
@@ -26,8 +38,8 @@ if TYPE_CHECKING:
 BURST = 10  # a caller may send so many times its rate at once
 
 
-def make_api(app: App) -> FastAPI:
-    """Return the API over an open app. It opens and closes nothing itself."""
+def make_api(app: App, tracing: Tracing | None = None) -> FastAPI:
+    """Return the API over an open app. It opens and closes nothing itself. `tracing`: spans of requests go there."""
     api = FastAPI(
         title="Krawall",
         version=__version__,
@@ -38,29 +50,37 @@ def make_api(app: App) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     api.state.krawall = app
-    found = routers()
+    told = telemetry.Telemetry(tracing)
+    found = [*routers(), telemetry.router(told, lambda: telemetry.read(app.store, app.jobs))]
     for router in found:
         api.include_router(router)
     api.state.routes = [route for router in found for route in router.routes if isinstance(route, APIRoute)]
     errors.install(api)
-    _surround(api, app.settings)
+    _surround(api, app.settings, told)
     _describe_once(api)
     return api
 
 
 def routers() -> list[APIRouter]:
     """Return the routers in the order in which their paths are tried."""
-    kinds = (DocumentKind.target, DocumentKind.scenario, DocumentKind.webhook)
-    return [*(documents_router(kind) for kind in kinds), transfer, plugins]
+    return [
+        scenarios.router,
+        webhooks.router,
+        *(documents_router(kind) for kind in SHAPES),
+        transfer.router,
+        *(module.router for module in (sessions, messages, stream, events, credentials, plugins, accounts, system)),
+    ]
 
 
-def _surround(api: FastAPI, settings: Settings) -> None:
+def _surround(api: FastAPI, settings: Settings, told: telemetry.Telemetry) -> None:
     """Put the layers around the routes, the innermost first: what is added last sees a request first."""
+    per_s = settings.requests_per_s
     api.add_middleware(Edge)
-    api.add_middleware(RateLimit, per_s=settings.requests_per_s, burst=max(1, round(settings.requests_per_s * BURST)))
+    api.add_middleware(RateLimit, per_s=per_s, burst=max(1, round(per_s * BURST)))
     api.add_middleware(Access, host=settings.host, public_url=settings.public_url)
     api.add_middleware(BodyLimit, most=settings.most_body, longer={"/api/v1/sessions/import": settings.most_import})
     api.add_middleware(errors.Boundary)
+    api.add_middleware(telemetry.Watched, telemetry=told)
     api.add_middleware(SafeHeaders, https=settings.public_url.startswith("https://"))
 
 

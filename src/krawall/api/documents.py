@@ -105,6 +105,8 @@ def documents_router(kind: DocumentKind) -> APIRouter:
     _add_reading(router, kind, SHAPES[kind])
     _add_writing(router, kind, SHAPES[kind])
     _add_life(router, kind, SHAPES[kind])
+    if kind is DocumentKind.target:
+        _add_confirming(router)
     return router
 
 
@@ -246,6 +248,21 @@ def _add_life(router: APIRouter, kind: DocumentKind, shapes: Shapes) -> None:
     )
     async def restore(request: Request, response: Response, caller: Runner, id: DocumentId) -> Any:
         return answer(request, response, await service(request).archive(kind, id, caller.name, False))
+
+
+def _add_confirming(router: APIRouter) -> None:
+    kind = DocumentKind.target
+
+    @router.post(
+        "/{id}/confirm",
+        name="confirm_target",
+        summary="Say that you operate a target on a private address",
+        description="Sessions against private addresses need this once. A revision with another host loses it.",
+        response_model=SHAPES[kind].kept,
+        responses={200: {"headers": _HEADERS}},
+    )
+    async def confirm(request: Request, response: Response, caller: Runner, id: DocumentId) -> Any:
+        return answer(request, response, await service(request).confirm(id, caller.name))
 
 
 def answer(request: Request, response: Response, kept: Kept) -> Any:

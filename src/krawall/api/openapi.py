@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
+from pydantic.warnings import UnsupportedFieldAttributeWarning
 
+from krawall.api import documents, scenarios
+from krawall.api.auth import COOKIE, CSRF_HEADER
 from krawall.api.errors import MEDIA_TYPE, Problem
 from krawall.model.target import SavedTarget
 from krawall.model.webhook import Webhook
@@ -49,26 +54,39 @@ _ERRORS = {
     "500": "An error of ours; `request_id` names it in the server's log.",
     "503": "Something of ours is gone: the database, the queue, the archive.",
 }
+_LOGINS = {
+    "token": {"type": "http", "scheme": "bearer", "description": "an API token: `krw_...`"},
+    "login": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "set by POST /api/v1/login"},
+    "csrf": {"type": "apiKey", "in": "header", "name": CSRF_HEADER, "description": "of unsafe requests with a cookie"},
+}
+_NAMES = {"Page_Annotated_EventView___ByType__": "Page_EventView_"}
+_SHORT = {_PREFIX + long: _PREFIX + short for long, short in _NAMES.items()}
 _METHODS = ("get", "put", "post", "delete", "patch")
 
 
 def describe(api: FastAPI) -> dict[str, Any]:
     """Return the whole description. The same every time for one version of Krawall and one set of plugins."""
-    whole = get_openapi(
-        title="Krawall",
-        version=__version__,
-        description=_ABOUT,
-        routes=api.routes,
-        tags=[{"name": name, "description": about} for name, about in TAGS.items()],
-    )
+    for route in api.state.routes:
+        route.status_code = route.status_code or 200  # else FastAPI asks the class of the answer, which may not tell
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnsupportedFieldAttributeWarning)  # of FastAPI's own way with optional bodies
+        whole = get_openapi(
+            title="Krawall",
+            version=__version__,
+            description=_ABOUT,
+            routes=api.routes,
+            tags=[{"name": name, "description": about} for name, about in TAGS.items()],
+        )
     schemas = whole.setdefault("components", {}).setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    schemas["Problem"] = _local(Problem.model_json_schema(ref_template=_PREFIX + "{model}"), schemas)
-    _documents(schemas)
+    _models(schemas, [Problem, *documents.BODIES, *scenarios.BODIES])
+    _bodies_of_documents(schemas)
     for path, method, operation in _operations(whole):
         _errors(path, method, operation)
-    return whole
+    whole["components"]["securitySchemes"] = _LOGINS
+    whole["security"] = [{"token": []}, {"login": [], "csrf": []}, {}]  # nothing in local mode
+    return _renamed(whole)
 
 
 def _operations(whole: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -91,34 +109,36 @@ def _errors(path: str, method: str, operation: dict[str, Any]) -> None:
     if any(each["name"].lower() == "if-match" for each in operation.get("parameters", ())):
         possible |= {"412", "428"}
     for status in sorted(possible | {found for found in responses if found in _ERRORS}):
+        own = responses.get(status, {})
+        if "content" in own and status != "422":  # an answer of the route's own
+            continue
         responses[status] = {
             "description": _ERRORS[status],
-            **({"headers": responses[status]["headers"]} if "headers" in responses.get(status, ()) else {}),
+            **({"headers": own["headers"]} if "headers" in own else {}),
             "content": {MEDIA_TYPE: {"schema": {"$ref": _PREFIX + "Problem"}}},
         }
 
 
-def _documents(schemas: dict[str, Any]) -> None:
+def _models(schemas: dict[str, Any], models: Sequence[type[BaseModel]]) -> None:
+    """Add the schemas of models that routes read or write by themselves."""
+    _, found = models_json_schema(
+        [(model, "validation") for model in models], by_alias=True, ref_template=_PREFIX + "{model}"
+    )
+    for name, each in found["$defs"].items():
+        schemas.setdefault(name, each)
+
+
+def _bodies_of_documents(schemas: dict[str, Any]) -> None:
     """Say what the bodies of documents look like, short forms of steps included."""
     scenario = schema()
     scenario.pop("$schema")
-    schemas["Scenario"] = _local(_moved(scenario), schemas)
-    _, rest = models_json_schema(
-        [(SavedTarget, "validation"), (Webhook, "validation")], by_alias=True, ref_template=_PREFIX + "{model}"
-    )
-    for name, each in rest["$defs"].items():
-        schemas.setdefault(name, each)
+    for name, each in scenario.pop("$defs").items():
+        schemas[name] = _moved(each)
+    schemas["Scenario"] = _moved(scenario)
+    _models(schemas, [SavedTarget, Webhook])
     for name, body in {"Target": "SavedTarget", "Scenario": "Scenario", "Webhook": "Webhook"}.items():
-        for holder in (f"Kept{name}", f"New{name}", f"Changed{name}"):
-            if holder in schemas:
-                schemas[holder]["properties"]["body"] = {"$ref": _PREFIX + body}
-
-
-def _local(model: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
-    """Return a model's schema, its definitions moved to where all schemas are."""
-    for name, each in model.pop("$defs", {}).items():
-        schemas[name] = each
-    return model
+        for holder in (f"Kept{name}", f"New{name}"):
+            schemas[holder]["properties"]["body"] = {"$ref": _PREFIX + body}
 
 
 def _moved(node: Any) -> Any:
@@ -129,3 +149,18 @@ def _moved(node: Any) -> Any:
             for key, value in node.items()
         }
     return [_moved(inner) for inner in node] if isinstance(node, list) else node
+
+
+def _renamed(whole: dict[str, Any]) -> dict[str, Any]:
+    """Return the description with the names that a person would give, where generated ones are long."""
+    schemas = whole["components"]["schemas"]
+    for long, short in _NAMES.items():
+        if long in schemas:
+            schemas[short] = schemas.pop(long)
+    return cast(dict[str, Any], _turned(whole))
+
+
+def _turned(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: _SHORT.get(value, value) if key == "$ref" else _turned(value) for key, value in node.items()}
+    return [_turned(inner) for inner in node] if isinstance(node, list) else node

@@ -35,7 +35,7 @@ class TemplateInfo(msgspec.Struct, frozen=True):
 
 def templates() -> list[TemplateInfo]:
     """Return every template, by name."""
-    return [_info(name, template(name)) for name in registry.names("templates")]
+    return [info(name) for name in registry.names("templates")]
 
 
 def template(name: str) -> Scenario:
@@ -47,7 +47,9 @@ def template(name: str) -> Scenario:
     return read_scenario(registry.data_text("templates", name), f"template {name}")
 
 
-def _info(name: str, scenario: Scenario) -> TemplateInfo:
+def info(name: str) -> TemplateInfo:
+    """Return what a template is for. Raises NotFound."""
+    scenario = template(name)
     expected, most = count_messages(scenario.steps)
     return TemplateInfo(
         name=name,

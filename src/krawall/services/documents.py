@@ -17,7 +17,6 @@ from krawall.wire.yaml import write
 
 Given = dict[str, Any] | str
 """A document as it is given: plain data, or YAML or JSON text."""
-Places = list[Place]
 
 
 class Documents:
@@ -165,19 +164,6 @@ class Documents:
         body = {**old.body, "confirmed": site.host}
         note = f"confirmed {site.host}"
         return await self._store.documents.revise(DocumentKind.target, old.id, body, actor, etag=old.etag, note=note)
-
-    async def warnings(self, authored: Authored) -> Places:
-        """Return what is not wrong, and yet will not play as it is: a target of that name is not there."""
-        named = authored.body.get("target")
-        if authored.kind is not DocumentKind.scenario or not isinstance(named, str):
-            return []
-        if await self.exists(DocumentKind.target, named):
-            return []
-        return [Place("target", f"there is no target {named!r} yet")]
-
-    async def exists(self, kind: DocumentKind, id_or_name: str) -> bool:
-        """Tell whether there is such a document."""
-        return await self.find(kind, id_or_name) is not None
 
     async def find(self, kind: DocumentKind, id_or_name: str) -> Kept | None:
         """Return a document; None when there is no such."""
