@@ -59,7 +59,7 @@ async def conduct(tools: Tools, job: ConductSession) -> None:
         if await conducting.run():
             await tools.jobs.enqueue(Compact(session.id), id=f"compact.{session.id}", attempts=5, backoff_s=10)
     finally:
-        tools.playing -= {session.id: 1}  # type: ignore[misc]
+        tools.playing.subtract({session.id: 1})
 
 
 class Conducting:

@@ -87,7 +87,7 @@ class _Playing:
             await self.give_up(error.message)
             return True
         finally:
-            self._tools.playing -= {what: 1}  # type: ignore[misc]
+            self._tools.playing.subtract({what: 1})
 
     async def _run(self) -> bool:
         tools = self._tools
