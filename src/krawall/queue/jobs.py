@@ -276,7 +276,8 @@ class Work:
         except Exception as error:  # noqa: BLE001  # a job's boundary
             held.lease = None
             if lease.expired():
-                _LOG.warning("job %s of %s: its lock is gone; stopped, somebody may have it", job.id, self._queue)
+                _LOG.warning("job %s of %s: its lock is not sure any more; stopped", job.id, self._queue)
+                await self._hand_back(held)  # refused when somebody has it already
             else:
                 await self._failed(held, taken, error)
         else:

@@ -15,7 +15,7 @@ import shutil
 import signal
 import stat
 import tempfile
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -212,15 +212,16 @@ class _Place:
                     return False
                 self.socket.unlink(missing_ok=True)
                 write_conf(self.conf, data=self.data, socket=self.socket, daemon=True)
-                launcher = await asyncio.create_subprocess_exec(
-                    find_server(), self.conf, cwd=self.data, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT,
-                    pass_fds=(lock,), start_new_session=True,
-                )  # fmt: skip
-                words, _ = await launcher.communicate()
+                with self.log.open("ab") as log:  # a pipe could be kept open by the server, which outlives the launcher
+                    launcher = await asyncio.create_subprocess_exec(
+                        find_server(), self.conf, cwd=self.data, stdin=DEVNULL, stdout=log, stderr=log,
+                        pass_fds=(lock,), start_new_session=True,
+                    )  # fmt: skip
+                await launcher.wait()
             finally:
                 os.close(lock)
         if launcher.returncode:
-            raise Unavailable(f"the Valkey server does not start: {words.decode(errors='replace').strip()[-500:]}")
+            raise Unavailable(f"the Valkey server does not start: {self.last_words()}", hint=f"see {self.log}")
         return True
 
     def lives(self) -> bool:

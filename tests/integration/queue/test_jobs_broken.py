@@ -201,12 +201,12 @@ async def test_a_handler_stops_before_its_lock_can_be_somebody_elses(mortal, mor
     assert handler.done == ["u1"]
 
 
-async def test_a_job_that_comes_back_waits_until_its_former_handler_has_tidied_up(mortal, mortal_jobs, eventually):
-    begun, stopped, tidy = [], asyncio.Event(), asyncio.Event()
+async def test_a_job_that_comes_back_waits_until_its_former_handler_has_tidied_up(jobs, server, eventually):
+    begun, stopped, tidy = asyncio.Queue(), asyncio.Event(), asyncio.Event()
 
     async def handler(job, taken):
-        begun.append(taken.attempt)
-        if len(begun) > 1:
+        begun.put_nowait(taken)
+        if taken.stalled:
             return
         try:
             await asyncio.Event().wait()
@@ -215,20 +215,18 @@ async def test_a_job_that_comes_back_waits_until_its_former_handler_has_tidied_u
             await tidy.wait()
 
     async def was_taken_again():
-        return b"\r\n2\r\n" in mortal.ask("HGET krawall:jobs:chores:u1 ats")
+        return server.ask("HGET krawall:jobs:chores:u1 ats").endswith(b"\r\n2\r\n")
 
-    await mortal_jobs.enqueue(Upkeep(1), id="u1")
-    async with mortal_jobs.work("chores", handler, concurrency=2, lock_s=1.0, stalled_s=0.2):
-        await eventually(lambda: _async(bool(begun)))
-        mortal.kill()
-        async with asyncio.timeout(20):
-            await stopped.wait()
-        mortal.start()
+    await jobs.enqueue(Upkeep(1), id="u1")
+    async with asyncio.timeout(20), jobs.work("chores", handler, concurrency=2, lock_s=4.0, stalled_s=0.2):
+        await begun.get()
+        assert server.ask("DEL krawall:jobs:chores:u1:lock") == b":1\r\n"
+        await stopped.wait()
         await eventually(was_taken_again)
-        assert len(begun) == 1
+        assert begun.empty()
         tidy.set()
-        await eventually(lambda: _is_nothing(mortal_jobs, "chores"))
-    assert len(begun) == 2
+        assert await begun.get() == Taken(id="u1", attempt=1, stalled=1)
+        await eventually(lambda: _is_nothing(jobs, "chores"))
 
 
 async def test_a_cancelled_worker_gives_its_jobs_back(jobs):

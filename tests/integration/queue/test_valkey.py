@@ -20,11 +20,11 @@ from krawall.queue.valkey import ensure_valkey, facts, find_server, stop_valkey
 from krawall.testing.valkeys import valkey_server
 
 STARTER = """
-import asyncio, sys
+import sys, uvloop
 from pathlib import Path
 from krawall.queue.valkey import ensure_valkey
 
-print(asyncio.run(ensure_valkey(Path(sys.argv[1]))), flush=True)
+print(uvloop.run(ensure_valkey(Path(sys.argv[1]))), flush=True)
 sys.stdin.read()
 """
 
