@@ -130,7 +130,11 @@ def test_a_killed_engine_is_replaced_and_the_gap_is_told(slow: str, tmp_path: Pa
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     result = json.loads(out)
-    assert result["lost"] == {"processes": 1}
+    assert set(result["lost"]) == {"processes", "attempts in flight"}
+    assert result["lost"]["processes"] == 1
+    [gap] = result["gaps"]
+    assert gap["shard"] == 0
+    assert 0 <= gap["from_s"] < gap["to_s"]
     lines = [line for line in log_lines(tmp_path / "out") if line["k"] == "x"]
     assert result["attempts"] == len(lines), "what the dead process had written is counted"
     assert krawall("recount", "out", "--json", cwd=tmp_path).json == result

@@ -151,6 +151,10 @@ def _facts(summary: Summary) -> Iterable[tuple[str, str]]:
     )
     if summary.lost:
         yield "lost", words.counts(summary.lost)
+    if summary.gaps:
+        yield "gaps", "\n".join(words.gap(gap) for gap in summary.gaps)
+    if summary.pauses:
+        yield "paused", ", ".join(words.stretch(pause.from_s, pause.to_s) for pause in summary.pauses)
 
 
 def conversations(told: Conversations) -> str:

@@ -3,109 +3,155 @@
 States of a session as seen from here (model.session.TRANSITIONS):
 
     starting    shards get ready                     -> running when all are, finished when one cannot
-    running     orders: allowance                    -> stopping when somebody or some rule says so, finished when all are done
+    running     orders: allowance, pause, change     -> stopping when somebody or some rule says so, finished when all are done
     stopping    orders: drain, or now                -> finished
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
+from typing import Self
 
 import msgspec
 
-from krawall.conduct.protection import Protection
+from krawall.conduct.reports import Reports
+from krawall.conduct.saved import Saved
+from krawall.conduct.steering import Steering
+from krawall.conduct.ticks import Ticks
+from krawall.errors import Conflict
 from krawall.load.allowances import Allowances
-from krawall.load.pacing import Phases
+from krawall.load.timeline import Timeline
 from krawall.metrics.histogram import Histogram
-from krawall.metrics.summary import point
 from krawall.metrics.tally import Tally
-from krawall.metrics.thresholds import abort_now, parse
 from krawall.metrics.windows import Windows
-from krawall.model.base import NS_PER_S, format_duration
+from krawall.model.base import NS_PER_S
 from krawall.model.budget import Spend
 from krawall.model.plan import Plan
-from krawall.model.progress import Health, Orders, Progress
+from krawall.model.progress import Adjusted, Health, Orders, Progress
 from krawall.model.session import Outcome, State, advance
-from krawall.model.summary import Point
+from krawall.model.summary import Gap, Pause, Point
 
 LEAD_NS = 200_000_000  # between "all are ready" and the start
-OVERTIME_NS = 30 * NS_PER_S  # how long conversations may go on after the timeline
 
 
 class Conductor:
-    """One per session. `report` takes a shard's progress and returns its orders; `tick` is called once a second."""
+    """One per session. `report` takes a shard's progress and returns its orders; `tick` is called once a second.
 
-    def __init__(self, plan: Plan, shards: int, clock: Callable[[], int]) -> None:
+    `saved`: go on where another one was. What a shard was told after the save must be taught with `told`; what changes
+    `revision` (the state, a stop, a pause, a change of the load, a lost attempt) is to be saved before anybody is told of it.
+    """
+
+    def __init__(self, plan: Plan, shards: int, clock: Callable[[], int], saved: Saved | None = None) -> None:
+        budget = plan.scenario.budget
+        total = Spend(budget.cost, budget.tokens, budget.requests, budget.conversations)
+        if saved is None:
+            saved = Saved(State.starting, Outcome.completed, 0, Allowances(total, shards).kept())
         self.plan = plan
-        self.state = State.starting
-        self.outcome = Outcome.completed
-        self.reason = ""
-        self.reason_kind = ""
-        self.points: list[Point] = []
-        self.rules = [parse(line) for line in plan.scenario.thresholds]
-        measure = Phases(plan.load).measure
-        self.windows = Windows(self.rules, measure.start_ns, measure.end_ns)
-        self.origin = 0
+        self.state = saved.state
+        self.outcome = saved.outcome
+        self.reason = saved.reason
+        self.reason_kind = saved.reason_kind
+        self.origin = saved.origin
+        self.revision = 0
         self._clock = clock
         self._count = shards
-        budget = plan.scenario.budget
-        self._allowances = Allowances(Spend(budget.cost, budget.tokens, budget.requests, budget.conversations), shards)
-        self._progress: dict[int, Progress] = {}
-        self._past: list[Progress] = []  # last words of shards that died
-        self._hungry: dict[int, int] = {}
-        self._told: dict[int, Spend | None] = {}
-        self._stop = "no"
-        self._merged = Tally()
-        self._states: deque[tuple[int, Tally]] = deque(maxlen=16)
-        self._protection = Protection(plan.granted.tier)
+        self._stop = saved.stop
+        self._over = saved.over
+        self._reports = Reports(total, shards, saved)
+        self._ticks = Ticks(plan, saved)
+        self._timeline = Timeline(saved.pauses)
+        self._steering = Steering(plan, saved.adjusted, saved.before, saved.given)
+
+    @classmethod
+    def restored(cls, plan: Plan, shards: int, clock: Callable[[], int], saved: bytes) -> Self:
+        """Return a conductor that goes on where `saved` (Saved.encode) was; one that begins when there is nothing."""
+        return cls(plan, shards, clock, Saved.decode(saved) if saved else None)
+
+    def save(self) -> Saved:
+        """Return what another conductor needs to go on."""
+        reports, losses, ticks, steering = self._reports, self._reports.losses, self._ticks, self._steering
+        return Saved(
+            self.state, self.outcome, self.origin, reports.allowances.kept(), self.reason, self.reason_kind, self._stop,
+            self._over, list(self._timeline.pauses), steering.adjusted, steering.before, steering.given,
+            self.reports, list(losses.past), losses.number, list(losses.gaps), dict(reports.floor), dict(reports.told),
+            dict(ticks.windows.worst), ticks.merged.encode(), ticks.at_ns, ticks.protection.first_p50_us,
+        )  # fmt: skip
 
     # shards -----------------------------------------------------------------------------------------
 
     def report(self, progress: Progress) -> Orders:
-        """Take a shard's running total, return its orders."""
-        known = self._progress.get(progress.shard)
-        if known is not None and (known.attempt, known.seq) >= (progress.attempt, progress.seq) and progress.seq:
-            return Orders(stop="now", reason="a later attempt plays this shard")
-        self._progress[progress.shard] = progress
+        """Take a shard's running total, return its orders. A report that is repeated gets the same allowance again."""
+        reports = self._reports
+        if reports.late(progress):
+            return Orders(stop="now", reason="a later attempt plays this shard", answers=progress.seq)
+        if reports.repeated(progress):
+            return self._answer(progress, reports.told.get(progress.shard))
+        self.revision += reports.take(progress)
         if progress.state == "failed":
             self._failed(progress.reason)
         elif progress.stop and not progress.stop.startswith("cap:"):
             self.stop(*_told(progress.stop))
         if self.state is State.starting:
             self._start_if_ready()
-        allowance = self._allowances.answer(progress.shard, progress.spent) if self.origin else None
-        self._feed(progress, allowance)
-        return Orders(self.origin, self._stop, allowance, self.reason)  # type: ignore[arg-type]
+        self.revision += self._steering.promise(reports.newest, reports.past, self._count)
+        allowance = reports.allow(progress) if self.origin else None
+        if reports.starving(progress.shard) and not self.paused:
+            self.stop("cap", f"the budget's {progress.stop.removeprefix('cap: ')} is used up")
+        return self._answer(progress, allowance)
 
-    def lost(self, shard: int, tally: Tally | None) -> None:
-        """A shard's process died. `tally` is what its log holds; what it may have spent counts as spent."""
-        last = self._progress.pop(shard, None)
-        self._allowances.lost(shard)
-        if last is not None:
-            self._past.append(last if tally is None else _with_tally(last, tally))
+    def _answer(self, progress: Progress, allowance: Spend | None) -> Orders:
+        stay = progress.idle and self._stays()
+        return msgspec.structs.replace(self.orders, allowance=allowance, answers=progress.seq, stay=stay)
+
+    def _stays(self) -> bool:
+        """Say whether an idle shard is to stay: while others play, a change of the load can still bring it work."""
+        length, reports = self.plan.load.length_ns, self._reports
+        if self._stop != "no" or self._over or (length is not None and self.timeline_ns >= length):
+            return False
+        if len(reports.newest) < self._count or not reports.idle:
+            return True
+        self._over = True
+        self.revision += 1
+        return False
+
+    def told(self, shard: int, orders: Orders | Spend, attempt: int | None = None) -> None:
+        """Learn what a shard was told after the save: orders, or the allowance in them; `attempt`: which one, None: the newest."""
+        allowance = orders.allowance if isinstance(orders, Orders) else orders
+        if attempt is not None:
+            if attempt < self._reports.floor.get(shard, 0):
+                return
+            self.revision += self._reports.attempt(shard, attempt)
+        if allowance is not None:
+            self._reports.allowances.taught(shard, allowance)
+
+    def recall(self, progress: Progress) -> None:
+        """Learn what a shard had reported after the save; nobody waits for an answer."""
+        if not self._reports.late(progress):
+            self.revision += self._reports.take(progress)
+
+    def lost(
+        self, shard: int, tally: Tally | None, attempt: int | None = None, why: str = "its engine process died"
+    ) -> None:
+        """An attempt at a shard was lost. What it may have spent counts as spent.
+
+        Args:
+            shard: which one.
+            tally: what its log holds, None: not known.
+            attempt: which one; None: the newest. One that is lost already only gets its tally.
+            why: for the report.
+        """
+        self.revision += self._reports.lost(shard, tally, attempt, self.elapsed_ns > 0, why)
 
     def replaced(self, shard: int, attempt: int) -> None:
-        """A new attempt takes the place of a lost one."""
-        self._progress.pop(shard, None)
-        self._hungry.pop(shard, None)
+        """A new attempt takes the place of a lost one; what earlier ones still say does not count."""
+        self.revision += self._reports.attempt(shard, attempt)
 
     def _start_if_ready(self) -> None:
-        ready = [progress for progress in self._progress.values() if progress.state == "ready"]
+        ready = [progress for progress in self.reports if progress.state == "ready"]
         if len(ready) == self._count:
             self.origin = self._clock() + LEAD_NS
             self.state = advance(self.state, State.running)
-
-    def _feed(self, progress: Progress, allowance: Spend | None) -> None:
-        """A shard that asks again and gets no more, while no turn is in flight anywhere, has reached a cap."""
-        before, self._told[progress.shard] = self._told.get(progress.shard), allowance
-        cap = progress.stop.removeprefix("cap: ")
-        if cap == progress.stop or allowance is None or before is None or _of(allowance, cap) > _of(before, cap):
-            self._hungry.pop(progress.shard, None)
-            return
-        asked = self._hungry[progress.shard] = self._hungry.get(progress.shard, 0) + 1
-        if asked > 2 and not self.in_flight:
-            self.stop("cap", f"the budget's {cap} is used up")
+            self.revision += 1
 
     def _failed(self, reason: str) -> None:
         kind = "unreachable" if reason.startswith("unreachable:") else "internal"
@@ -115,79 +161,110 @@ class Conductor:
 
     def stop(self, kind: str, reason: str, now: bool = False) -> None:
         """Stop the session: the first reason is the one that counts. `now` cancels turns in flight."""
+        before = self._stop
         if self._stop == "no":
             self.reason, self.reason_kind = reason, kind
             self.outcome = _OUTCOMES.get(kind, Outcome.aborted)
             self._stop = "drain"
+            self._timeline.resume(self.elapsed_ns)
             if self.state in (State.running, State.starting):
                 self.state = advance(self.state, State.stopping)
         if now:
             self._stop = "now"
+        self.revision += self._stop != before
+
+    def pause(self) -> None:
+        """Begin no further turn until `resume`; the timeline stands still. Nothing new when it does so already.
+
+        Raises:
+            Conflict: the session is stopping or finished.
+        """
+        self._steerable("paused")
+        self.revision += not self.paused
+        self._timeline.pause(self.elapsed_ns)
+
+    def resume(self) -> None:
+        """Go on after a pause.
+
+        Raises:
+            Conflict: the session is stopping or finished.
+        """
+        self._steerable("resumed")
+        self.revision += self.paused
+        self._timeline.resume(self.elapsed_ns)
+
+    def adjust(self, users: int | None = None, rate: float | None = None, epoch: int | None = None) -> None:
+        """Play `users` users (closed model) or `rate` arrivals per second (open model) from now on.
+
+        `epoch`: the number of this change, larger than any before; nothing happens when it has been made already.
+
+        Raises:
+            Conflict: the load is of the other model, or nothing of it is left to change.
+            DocumentError: the number makes no sense.
+            Refused: it is more than the guard rails allow.
+        """
+        self._steerable("changed")
+        if self._over:
+            raise Conflict("all conversations of this session have been played")
+        epoch = self.epoch + 1 if epoch is None else epoch
+        if epoch > self.epoch:
+            highest = max((progress.highest for progress in self._reports.all), default=-1)
+            self._steering.adjust(users, rate, epoch, self.timeline_ns if self.origin else None, highest)
+            self.revision += 1
+
+    def _steerable(self, what: str) -> None:
+        if self.state not in (State.starting, State.running) or self._stop != "no":
+            raise Conflict(f"a session that is {self.state} cannot be {what}")
 
     @property
     def orders(self) -> Orders:
         """What every shard is told besides its allowance."""
-        return Orders(self.origin, self._stop, None, self.reason)  # type: ignore[arg-type]
+        shift_ns, adjusted = self._timeline.shift_ns, self._steering.adjusted
+        return Orders(self.origin, self._stop, None, self.reason, 0, self.paused, shift_ns, adjusted)  # type: ignore[arg-type]
 
     def tick(self) -> None:
         """Merge, note a point for the charts, judge what may stop the session."""
-        if not self.origin or self.elapsed_ns < 0:
-            return
-        merged = self.merge()
         elapsed = self.elapsed_ns
-        self.points.append(point(merged.minus(self._merged), elapsed / NS_PER_S, self.users))
-        self._merged = merged
-        self._states.append((elapsed, merged))
-        self.windows.tick(merged, elapsed)
-        if self._stop != "no":
+        if not self.origin or elapsed < 0:
             return
-        self._judge(merged, elapsed)
-
-    def _judge(self, merged: Tally, elapsed: int) -> None:
-        for rule in self.rules:
-            if why := abort_now(rule, merged, self.windows.latest(rule), elapsed):
-                self.stop("threshold", why)
-                return
-        scenario = self.plan.scenario
-        if why := self._protection.look(merged, elapsed):
-            self.stop("protection", why)
-        elif elapsed > scenario.budget.duration:
-            self.stop("cap", f"the budget's duration of {format_duration(scenario.budget.duration)} is used up")
-        elif scenario.timeouts.session and elapsed > scenario.timeouts.session:
-            self.stop(
-                "cap", f"the session took longer than its timeout of {format_duration(scenario.timeouts.session)}"
-            )
-        elif (length := self.plan.load.length_ns) is not None and elapsed > length + OVERTIME_NS:
-            self._stop = "drain"
-            self.reason = "conversations that went on after the timeline were ended"
+        self._ticks.add(self._reports.merge(reported=True), elapsed, self.timeline_ns, self.users)
+        reason = self._ticks.judge(elapsed, self.paused) if self._stop == "no" else None
+        if reason is not None and reason.kind:
+            self.stop(reason.kind, reason.words)
+        elif reason is not None:
+            self._stop, self.reason = "drain", reason.words
+            self.revision += 1
 
     def finish(self) -> None:
         """All shards are done."""
         if self.state is not State.finished:
+            self._timeline.resume(self.elapsed_ns)
             self.state = advance(self.state, State.finished)
 
     # readings ---------------------------------------------------------------------------------------
 
     def merge(self) -> Tally:
-        """Return the sum of the newest progress of all shards, dead ones included."""
-        whole = Tally()
-        for progress in [*self._past, *self._progress.values()]:
-            if progress.tally:
-                whole.merge(Tally.decode(progress.tally))
-        return whole
+        """Return the result so far: the newest progress of all shards, and of dead ones what their logs hold."""
+        return self._reports.merge(reported=False)
 
     @property
     def latest(self) -> Tally:
         """The sum as of the last tick."""
-        return self._merged
+        return self._ticks.merged
 
     def recent(self, seconds: int) -> Tally:
         """Return what the last `seconds` (at most 15) added, as of the last tick."""
-        if not self._states:
-            return Tally()
-        since = self._states[-1][0] - seconds * NS_PER_S
-        before = [tally for at_ns, tally in self._states if at_ns <= since]
-        return self._merged.minus(before[-1]) if before else self._merged
+        return self._ticks.recent(seconds)
+
+    @property
+    def points(self) -> list[Point]:
+        """One point per tick, of this conductor's own."""
+        return self._ticks.points
+
+    @property
+    def windows(self) -> Windows:
+        """The windows of rules that have one."""
+        return self._ticks.windows
 
     @property
     def elapsed_ns(self) -> int:
@@ -195,35 +272,77 @@ class Conductor:
         return self._clock() - self.origin if self.origin else 0
 
     @property
+    def timeline_ns(self) -> int:
+        """The same without the pauses: what pacing, phases and windows go by."""
+        return self._timeline.at(self.elapsed_ns)
+
+    @property
+    def paused(self) -> bool:
+        """Whether a person has paused the session."""
+        return self._timeline.paused
+
+    @property
+    def epoch(self) -> int:
+        """The newest change of the load; 0: it plays as planned."""
+        return self._steering.epoch
+
+    @property
+    def adjusted(self) -> Adjusted | None:
+        """The newest change of the load."""
+        return self._steering.adjusted
+
+    @property
+    def gaps(self) -> list[Gap]:
+        """Stretches in which nobody played a shard."""
+        return list(self._reports.losses.gaps)
+
+    @property
+    def pauses(self) -> list[Pause]:
+        """Stretches in which a person had paused the session."""
+        ends = [(pause.from_ns, pause.to_ns) for pause in self._timeline.pauses]
+        return [Pause(start / NS_PER_S, None if end is None else end / NS_PER_S) for start, end in ends]
+
+    @property
+    def losses(self) -> int:
+        """How many attempts at shards were lost."""
+        return self._reports.losses.number
+
+    @property
+    def reports(self) -> list[Progress]:
+        """The newest progress of every shard that is there."""
+        return list(self._reports.newest.values())
+
+    @property
+    def spent(self) -> Spend:
+        """What all attempts have spent for certain, lost ones by their last report."""
+        return self._reports.spent
+
+    def heard_s(self, shard: int) -> float:
+        """Return when a shard was heard of last, seconds since the session began; 0: never."""
+        told = [progress.at_ns for progress in self._reports.all if progress.shard == shard]
+        return told[-1] / NS_PER_S if told else 0.0
+
+    @property
     def users(self) -> int:
         """Users in a conversation, by the last reports."""
-        return sum(progress.health.users for progress in self._progress.values())
+        return sum(progress.health.users for progress in self.reports)
 
     @property
     def in_flight(self) -> int:
         """Turns under way, by the last reports."""
-        return sum(progress.health.in_flight for progress in self._progress.values())
+        return self._reports.in_flight
 
     @property
     def health(self) -> list[Health]:
-        """The health of every shard that there was."""
-        return [progress.health for progress in [*self._past, *self._progress.values()]]
+        """The health of every attempt that there was."""
+        return self._reports.health
 
     def lag(self, which: str) -> Histogram:
         """Return the merged histogram `loop_lag` or `send_lag` of all shards, microseconds."""
-        whole = Histogram()
-        for health in self.health:
-            whole.merge(Histogram.from_pairs(getattr(health, which)))
-        return whole
+        return self._reports.lag(which)
 
 
 _OUTCOMES = {"person": Outcome.cancelled, "unreachable": Outcome.failed, "internal": Outcome.failed}
-
-
-def _of(spend: Spend, cap: str) -> int:
-    """Return the amount of a spend that a cap's name means."""
-    amount: int = getattr(spend, "cost_pico" if cap == "cost" else cap)
-    return amount
 
 
 def _told(reason: str) -> tuple[str, str]:
@@ -238,7 +357,3 @@ def _told(reason: str) -> tuple[str, str]:
     }
     words = f"the log cannot be written: {words}" if kind == "log" else words
     return kinds.get(kind, "internal"), words if kind != "rule" else f"the error policy says abort: {words}"
-
-
-def _with_tally(progress: Progress, tally: Tally) -> Progress:
-    return msgspec.structs.replace(progress, tally=tally.encode())

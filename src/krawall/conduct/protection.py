@@ -17,12 +17,12 @@ HURT = (FaultKind.connect, FaultKind.timeout, FaultKind.server, FaultKind.trunca
 
 
 class Protection:
-    """Watches the last 15 s of a session. One per session."""
+    """Watches the last 15 s of a session. One per session. `first_p50_us`: the median latency of the first of them."""
 
-    def __init__(self, tier: str) -> None:
+    def __init__(self, tier: str, first_p50_us: float | None = None) -> None:
         self._exempt = tier == "loopback"
         self._states: deque[tuple[int, Tally]] = deque()
-        self._first_p50_us: float | None = None
+        self.first_p50_us = first_p50_us
 
     def look(self, merged: Tally, elapsed_ns: int) -> str:
         """Return why the session must stop, or nothing. Called once a second; keeps `merged`."""
@@ -48,8 +48,8 @@ class Protection:
         if latency.count < LEAST_TURNS:
             return ""
         p50 = latency.quantile(0.5)
-        if self._first_p50_us is None:
-            self._first_p50_us = p50
-        if p50 > COLLAPSE_FLOOR_US and p50 > COLLAPSE * self._first_p50_us:
-            return f"the median latency went from {self._first_p50_us / 1e3:.0f} ms to {p50 / 1e3:.0f} ms; the target seems to be going down"
+        if self.first_p50_us is None:
+            self.first_p50_us = p50
+        if p50 > COLLAPSE_FLOOR_US and p50 > COLLAPSE * self.first_p50_us:
+            return f"the median latency went from {self.first_p50_us / 1e3:.0f} ms to {p50 / 1e3:.0f} ms; the target seems to be going down"
         return ""

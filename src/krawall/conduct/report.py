@@ -79,6 +79,7 @@ def html(
         _tiles(summary, cost_cap_usd),
         report_tables.thresholds(summary),
         _charts(summary, points, latency_buckets, cost_cap_usd),
+        report_tables.holes(summary),
         report_tables.tables(summary),
         _samples(samples),
         report_tables.generator(summary),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from krawall.conduct import plot, words
 from krawall.conduct.markup import Html, el
 from krawall.metrics.catalog import METRICS
-from krawall.model.summary import Part, Point, Summary
+from krawall.model.summary import Gap, Part, Pause, Point, Summary
 
 _FIGURES = ("mean", "p50", "p90", "p95", "p99", "max")
 _JUDGED = {"pass": ("ok", "Passed"), "fail": ("bad", "Failed"), "undecided": ("info", "Undecided")}
@@ -39,6 +39,23 @@ def tables(summary: Summary) -> Html:
              _numbers("Faults put in on purpose", "Kind", summary.injected), _checks(summary)]  # fmt: skip
     gathered = el("div", *small, class_="small")
     return el("section", el("h2", "In numbers"), el("div", *shown, gathered, class_="tables"))
+
+
+def holes(summary: Summary) -> Html | None:
+    """Return the stretches in which a shard had no player or the session was paused; None without any."""
+    rows: list[list[object]] = []
+    for gap in summary.gaps:
+        rows.append([f"Shard {gap.shard} was not played", *_ends(gap), gap.why])
+    for pause in summary.pauses:
+        rows.append(["The session was paused", *_ends(pause), "a person had asked for it"])
+    if not rows:
+        return None
+    card = table("Gaps and pauses", ["What", "From", "To", "Why"], rows, text=(3,), named=False)
+    return el("section", el("h2", "Gaps and pauses"), card)
+
+
+def _ends(stretch: Gap | Pause) -> tuple[str, str]:
+    return f"{stretch.from_s:.1f} s", "the end" if stretch.to_s is None else f"{stretch.to_s:.1f} s"
 
 
 def generator(summary: Summary) -> Html:

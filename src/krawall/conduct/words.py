@@ -7,7 +7,7 @@ import unicodedata
 
 from krawall.metrics.catalog import METRICS, Kind
 from krawall.metrics.rule import parse
-from krawall.model.summary import Judged, Numbers, Summary
+from krawall.model.summary import Gap, Judged, Numbers, Summary
 
 LABELS = {
     "ttft": "First token",
@@ -188,6 +188,16 @@ def sentence(text: str) -> str:
     """Return `text` with a capital at its start, unless it begins with code such as `p95(ttft)`."""
     first = text.split(" ", 1)[0]
     return text if "(" in first or not text else text[0].upper() + text[1:]
+
+
+def stretch(from_s: float, to_s: float | None) -> str:
+    """Return `from 12.0 s to 14.2 s`, or `from 12.0 s to the end`."""
+    return f"from {from_s:.1f} s to {'the end' if to_s is None else f'{to_s:.1f} s'}"
+
+
+def gap(one: Gap) -> str:
+    """Return `shard 2 from 12.0 s to 14.2 s: its engine process died`."""
+    return f"shard {one.shard} {stretch(one.from_s, one.to_s)}: {one.why}"
 
 
 def many(number: int, noun: str) -> str:

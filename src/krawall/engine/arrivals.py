@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from krawall.engine.user import User
-from krawall.load.pacing import OpenPacing
+from krawall.load.adjusting import arrivals
 from krawall.load.striping import share
 from krawall.model.exchange import Dropped
 from krawall.model.load import Open
+from krawall.model.progress import Adjusted
 
 if TYPE_CHECKING:
     from krawall.engine.shard import Shard
@@ -22,26 +24,56 @@ class Desk:
     def __init__(self, shard: Shard, load: Open, tasks: asyncio.TaskGroup) -> None:
         spec = shard.program.spec
         self._shard = shard
+        self._course = shard.course
         self._load = load
         self._tasks = tasks
         self._most = share(load.max_users, spec.index, spec.count)
         self._free: list[User] = []
         self._users: list[User] = []
         self._waiting: deque[tuple[int, int]] = deque()
+        self._open = False
         # A replacement goes on from now; only a promised number of conversations is made up for.
-        self._since = shard.clock() if spec.attempt > 1 and load.conversations is None else 0
+        self._since = shard.course.now() if spec.attempt > 1 and load.conversations is None else 0
 
-    async def run(self) -> None:
-        """Take every arrival of this shard at its moment."""
-        shard, spec = self._shard, self._shard.program.spec
-        for number, at_ns in OpenPacing(self._load, shard.program.seed).arrivals(spec.index, spec.count):
-            due_ns = shard.origin + at_ns
-            if due_ns > shard.clock():
-                await shard.sleep_until(due_ns)
-            if shard.stopping or shard.used_up(number):
-                break
-            if number not in shard.done_before and due_ns >= self._since:
-                self._arrive(number, due_ns)
+    def change(self) -> None:
+        """Take the arrivals of the newest load, if that is not what happens already."""
+        if not self._open:
+            self._open = True
+            self._shard.hire(self._tasks, self._run())
+
+    async def _run(self) -> None:
+        """Take every arrival of this shard at its moment, in one epoch after another."""
+        course, spec, seed = self._course, self._shard.program.spec, self._shard.program.seed
+        try:
+            while True:
+                adjusted = course.adjusted
+                await self._take(arrivals(self._load, adjusted, seed, spec.index, spec.count), adjusted)
+                if course.adjusted is adjusted:
+                    return
+                # Whoever hears of a change late has taken the old arrivals up to now.
+                self._since = max(self._since, course.heard)
+        finally:
+            self._open = False
+
+    async def _take(self, stream: Iterator[tuple[int, int]], adjusted: Adjusted | None) -> None:
+        course, shard = self._course, self._shard
+        for number, at_ns in stream:
+            if number in shard.done_before or at_ns < self._since:
+                continue
+            if self._over(adjusted, at_ns):
+                return
+            if course.barred or at_ns > course.now():
+                while not await course.idle_until(at_ns):
+                    if self._over(adjusted, at_ns):
+                        return
+            if shard.used_up(number):
+                return
+            self._arrive(number, course.zero + at_ns)
+
+    def _over(self, adjusted: Adjusted | None, at_ns: int) -> bool:
+        """Tell whether a moment belongs to a later epoch than `adjusted`."""
+        newest = self._course.adjusted
+        return newest is not None and newest is not adjusted and at_ns >= newest.at_ns
 
     def _arrive(self, number: int, due_ns: int) -> None:
         if self._free:
@@ -53,16 +85,18 @@ class Desk:
         elif self._load.overrun == "queue":
             self._waiting.append((number, due_ns))
         else:
-            self._shard.record(
-                Dropped(number, self._shard.program.phases.at(due_ns - self._shard.origin), due_ns - self._shard.origin)
-            )
+            self._drop(number, due_ns)
+
+    def _drop(self, number: int, due_ns: int) -> None:
+        shard, course = self._shard, self._course
+        shard.record(Dropped(number, shard.program.phases.at(course.since(due_ns)), due_ns - course.origin))
 
     def _begin(self, user: User, number: int, due_ns: int) -> None:
-        self._shard.own(self._tasks.create_task(self._serve(user, number, due_ns)))
+        self._shard.hire(self._tasks, self._serve(user, number, due_ns))
 
     async def _serve(self, user: User, number: int, due_ns: int) -> None:
         await user.converse(number, due_ns)
-        while self._waiting and not self._shard.stopping:
+        while self._waiting and not self._course.stopping:
             number, due_ns = self._waiting.popleft()
             await user.converse(number, due_ns)
         self._free.append(user)
@@ -70,8 +104,6 @@ class Desk:
     async def close(self) -> None:
         """Hang up for every user; arrivals still waiting were never served."""
         for number, due_ns in self._waiting:
-            self._shard.record(
-                Dropped(number, self._shard.program.phases.at(due_ns - self._shard.origin), due_ns - self._shard.origin)
-            )
+            self._drop(number, due_ns)
         for user in self._users:
             await user.close()

@@ -46,6 +46,7 @@ def begin(user: User, deadline_ns: int, seed: int | None) -> Attempt:
         attempt.injecting = injecting
         attempt.injected = injecting[0].kind
         attempt.mark = inject.stamps_for(injecting[0], mark)
+    shard.sent[0] += 1
     shard.in_flight += 1
     user.watch.begin(attempt.start_ns, deadline_ns, user.task, attempt.mark)
     return attempt
@@ -83,8 +84,10 @@ def record(
 ) -> Exchange:
     """Return the record of an attempt; times become ns since the session began."""
     mark, reply, fault = attempt.mark, attempt.reply, attempt.fault
-    shard = user.shard
-    origin = shard.origin
+    shard, course = user.shard, user.shard.course
+    if planned_ns < course.resumed <= attempt.start_ns:
+        planned_ns = course.resumed  # it was held by a pause: nobody is late for that
+    origin = course.origin
     heard = attempt.heard
     if shard.redact is not None:  # a target may repeat our key
         said, heard = shard.redact(said), shard.redact(heard)
@@ -93,7 +96,7 @@ def record(
         user.index,
         turn,
         number,
-        shard.program.phases.at(planned_ns - origin),
+        shard.program.phases.at(planned_ns - course.zero if planned_ns >= course.resumed else course.since(planned_ns)),
         step,
         planned_ns - origin,
         attempt.start_ns - origin,

@@ -73,7 +73,8 @@ class Talk:
         self.planned_ns = planned_ns
         self.ready_ns = planned_ns  # when the next turn is meant to be sent
         self.start_ns = shard.clock()
-        self.deadline_ns = self.start_ns + program.timeouts.conversation if program.timeouts.conversation else 0
+        self.zero = shard.course.zero  # pauses from here on do not count as time of the conversation
+        self.limit_ns = program.timeouts.conversation or 0
         self.history = History()
         self.last = None
         self.turn = 0
@@ -111,8 +112,8 @@ class Talk:
         One coroutine down to the connector: each one between is woken for every reply.
         """
         shard, user, program = self.shard, self.user, self.program
-        if shard.stopping:
-            raise Stopped(shard.stop_reason)
+        if shard.course.barred:
+            self.ready_ns = await shard.course.sleep_until(self.ready_ns)
         said, prompt = self._next_turn(text)
         number = 1
         while True:
@@ -122,7 +123,8 @@ class Talk:
             if (denied or shard.paced) and not await shard.admit(Spend(cost, tokens, 1), denied):
                 decision = self._held_back(Spend(cost, tokens, 1), said, step, number)
             else:
-                attempt = begin(user, self.deadline_ns, self._injecting(number) if program.inject else None)
+                deadline_ns = self._deadline() if self.limit_ns else 0
+                attempt = begin(user, deadline_ns, self._injecting(number) if program.inject else None)
                 try:
                     if attempt.injecting is None:
                         attempt.reply = await user.channel.exchange(prompt, attempt.mark)
@@ -233,7 +235,7 @@ class Talk:
         self.last = None
         if decision.action == "abort":
             self.shard.ask_to_stop(f"rule: {self._last_words()}")
-            raise Stopped(self.shard.stop_reason)
+            raise Stopped(self.shard.course.stop_reason)
         if decision.action != "skip":
             raise Failed(self._last_words())
 
@@ -285,7 +287,7 @@ class Talk:
             return None
         decision = decide(fault, exchange.attempt, self.program.policy, shard.jitter)
         if decision.action == "retry":
-            if shard.stopping:
+            if shard.course.stopping:
                 decision = Decision("skip")
             else:
                 exchange = msgspec.structs.replace(exchange, final=False)
@@ -335,11 +337,14 @@ class Talk:
         return found
 
     async def _wait_until(self, at_ns: int) -> int:
-        if self.deadline_ns and at_ns > self.deadline_ns:
-            await self.shard.sleep_until(self.deadline_ns)
+        if self.limit_ns and at_ns > self._deadline():
+            await self.shard.course.sleep_until(self._deadline())
             raise Failed("the conversation took longer than its timeout")
-        await self.shard.sleep_until(at_ns)
-        return at_ns
+        return await self.shard.course.sleep_until(at_ns)
+
+    def _deadline(self) -> int:
+        """Return when the conversation's time is up; pauses of the session do not count."""
+        return self.start_ns + self.limit_ns + self.shard.course.zero - self.zero
 
     def _last_words(self) -> str:
         fault = self._last_exchange.fault if self._last_exchange else None
@@ -373,15 +378,14 @@ class Talk:
         return outcome
 
     def _tell(self, outcome: str, reason: str) -> None:
-        shard = self.shard
-        origin = shard.origin
+        shard, course, origin = self.shard, self.shard.course, self.shard.course.origin
         shard.record(
             Told(
                 conversation=self.index,
                 user=self.user.index,
-                phase=self.program.phases.at(self.planned_ns - origin),
+                phase=self.program.phases.at(course.since(self.planned_ns)),
                 planned_ns=self.planned_ns - origin,
-                start_ns=self.start_ns - origin,
+                start_ns=self.start_ns + (course.zero - self.zero) - origin,
                 done_ns=shard.clock() - origin,
                 outcome=outcome,
                 turns=self.turn,

@@ -1,9 +1,9 @@
-"""What the engine may reach and open: the granted host's pinned addresses, and secrets from this process's environment."""
+"""What the engine may reach and open: the granted host's pinned addresses, and secrets from the environment or a vault."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from krawall.errors import DocumentError, Place, Refused
 from krawall.model.plan import Granted
@@ -32,11 +32,31 @@ class Environment:
         def value(name: str) -> str:
             found = os.environ.get(name)
             if not found:
-                raise DocumentError(
-                    "target",
-                    [Place("target", f"${{{name}}} is not set in the environment")],
-                    hint=f"export {name}=... before the run",
+                raise _missing(f"${{{name}}} is not set in the environment", f"export {name}=... before the run")
+            return found
+
+        return REFERENCE.sub(lambda match: value(match[1]), text)
+
+
+class Opened:
+    """Implements `model.connector.Secrets`: `${NAME}` is the credential NAME of a server, and nothing else."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+
+    def resolve(self, text: str) -> str:
+        """Return `text` with its references replaced."""
+
+        def value(name: str) -> str:
+            found = self._values.get(name)
+            if found is None:
+                raise _missing(
+                    f"${{{name}}} is not a credential of this server", f"keep it there under the name {name}"
                 )
             return found
 
         return REFERENCE.sub(lambda match: value(match[1]), text)
+
+
+def _missing(words: str, hint: str) -> DocumentError:
+    return DocumentError("target", [Place("target", words)], hint=hint)

@@ -4,30 +4,50 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import SimpleQueue
 
 import msgspec
 
+from krawall.clock import monotonic_ns
 from krawall.errors import Unavailable
+from krawall.model.base import NS_PER_S
 from krawall.model.exchange import Exchange, Line
 from krawall.version import __version__
 from krawall.wire.log import Header, encode_lines
 
-SEGMENT_BYTES = 256 << 20
+SEGMENT_BYTES = 32 << 20
 BACKLOG_BYTES = 64 << 20
+_TURN = bytearray()  # no bytes: begin the next segment
 CHUNK_BYTES = 256 << 10  # each hand-over wakes the writer, which costs the loop more than the bytes do
 
 
 class LogFile:
-    """Owned by one shard. Raises Unavailable from `accept` once the disk has refused a write."""
+    """Owned by one shard. Raises Unavailable from `accept` once the disk has refused a write.
 
-    def __init__(self, directory: str, session: str, shard: int, attempt: int, plan_hash: str, bodies: bool) -> None:
+    A segment is closed when it is full, and when it is older than `rotate_s` (0: never) and holds lines.
+    """
+
+    def __init__(
+        self,
+        directory: str,
+        session: str,
+        shard: int,
+        attempt: int,
+        plan_hash: str,
+        bodies: bool,
+        rotate_s: float = 0.0,
+        clock: Callable[[], int] = monotonic_ns,
+    ) -> None:
         self._directory = Path(directory)
         self._directory.mkdir(parents=True, exist_ok=True)
         self._header = (session, shard, attempt, plan_hash)
         self._bodies = bodies
+        self._rotate_ns = round(rotate_s * NS_PER_S)
+        self._clock = clock
+        self._opened_ns = 0
+        self._turning = False
         self._segment = 0
         self._in_segment = 0
         self._held = bytearray()
@@ -50,6 +70,8 @@ class LogFile:
         except OSError as error:
             raise Unavailable(f"cannot write {path}: {error.strerror}") from None
         self._in_segment = 0
+        self._opened_ns = self._clock()
+        self._turning = False
         return handle
 
     def accept(self, batch: Sequence[Line]) -> None:
@@ -64,11 +86,14 @@ class LogFile:
             self.flush()
 
     def flush(self) -> None:
-        """Hand what is held to the writer."""
+        """Hand what is held to the writer, and tell it when its segment is old."""
         if self._held:
             data, self._held = self._held, bytearray()
             self._backlog += len(data)
             self._queue.put(data)
+        if self._rotate_ns and not self._turning and self._clock() - self._opened_ns >= self._rotate_ns:
+            self._turning = True
+            self._queue.put(_TURN)
 
     def close(self) -> None:
         """Write the rest, wait for the writer, sync."""
@@ -91,14 +116,21 @@ class LogFile:
             try:
                 self._write(self._file, data)
                 self._in_segment += len(data)
-                if self._in_segment >= SEGMENT_BYTES:
-                    os.close(self._file)
-                    self._segment += 1
-                    self._file = self._open()
+                if self._in_segment >= SEGMENT_BYTES or data is _TURN:
+                    self._turn()
             except OSError as error:
                 self._error = error
             except Unavailable as error:
                 self._error = OSError(0, error.message)
+
+    def _turn(self) -> None:
+        """Begin the next segment, unless this one has no lines yet."""
+        if self._in_segment:
+            os.close(self._file)
+            self._segment += 1
+            self._file = self._open()
+        else:
+            self._opened_ns, self._turning = self._clock(), False
 
     @staticmethod
     def _write(handle: int, data: bytes | bytearray) -> None:

@@ -1,7 +1,8 @@
 """A shard in a child process: progress up, orders down, over a pipe. `python -m krawall.engine.process` is the child.
 
 A frame is a length (4 bytes, little endian) and a msgpack body. The parent sends one Start, then Orders; the child sends
-Progress and gets one Orders for each. Further Orders may come at any time. When the pipe closes, the child stops at once.
+Progress and gets one Orders for each, which says so, but none for its last word. Further Orders may come at any time; one
+that stops answers everything. When the pipe closes, the child stops at once.
 """
 
 from __future__ import annotations
@@ -12,17 +13,21 @@ import os
 import signal
 import struct
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from krawall.engine.gate import Environment, Opened
 from krawall.engine.logfile import LogFile
 from krawall.engine.program import Program
+from krawall.engine.sent import open_cell
 from krawall.engine.shard import Shard
 from krawall.errors import KrawallError, Unavailable
 from krawall.model.base import Record
+from krawall.model.connector import Secrets
 from krawall.model.plan import ShardSpec
 from krawall.model.progress import Orders, Progress
 from krawall.plugins.assemble import read_plan
@@ -32,10 +37,18 @@ _MOST = 64 << 20
 
 
 class Start(Record, frozen=True):
-    """The first frame: the plan as JSON, and which shard of it."""
+    """The first frame: the plan as JSON, and which shard of it.
+
+    References in the target are environment variables when `environment`; else they are credentials, `sealed` by name and
+    opened with the keys of the directory `keys`, and texts see the variables of `env` and no others.
+    """
 
     plan: bytes
     spec: ShardSpec
+    sealed: dict[str, bytes] = {}
+    keys: str = ""
+    environment: bool = True
+    env: dict[str, str] = {}
 
 
 async def read_frame(reader: asyncio.StreamReader, kind: type[Any]) -> Any:
@@ -86,10 +99,26 @@ class Child:
 
 
 @asynccontextmanager
-async def child(plan: bytes, spec: ShardSpec, stderr: int) -> AsyncIterator[Child]:
+async def child(
+    plan: bytes,
+    spec: ShardSpec,
+    stderr: int,
+    *,
+    sealed: Mapping[str, bytes] | None = None,
+    keys: str = "",
+    environment: bool = True,
+    env: Mapping[str, str] | None = None,
+) -> AsyncIterator[Child]:
     """Start a shard process; it is gone when the block is left.
 
-    `stderr`: file descriptor for what the child (a plugin, the interpreter) prints.
+    Args:
+        plan: the plan as JSON.
+        spec: which shard of it.
+        stderr: file descriptor for what the child (a plugin, the interpreter) prints.
+        sealed: credentials by name, as the vault sealed them; for `environment=False`.
+        keys: directory of the vault's keys.json. A key in KRAWALL_KEY reaches the child by itself.
+        environment: references and texts read this process's environment.
+        env: what `env.NAME` in texts may read instead; for `environment=False`.
 
     Raises:
         Unavailable: the process does not start.
@@ -102,7 +131,7 @@ async def child(plan: bytes, spec: ShardSpec, stderr: int) -> AsyncIterator[Chil
     except OSError as error:
         raise Unavailable(f"an engine process does not start: {error.strerror}") from None
     assert process.stdin
-    process.stdin.write(frame(Start(plan, spec)))
+    process.stdin.write(frame(Start(plan, spec, dict(sealed or {}), keys, environment, dict(env or {}))))
     try:
         yield Child(process, spec)
     finally:
@@ -120,20 +149,22 @@ async def child(plan: bytes, spec: ShardSpec, stderr: int) -> AsyncIterator[Chil
 
 
 class Pipe:
-    """The child's end: `report` sends progress and waits for orders."""
+    """The child's end: `report` sends progress and waits for orders. `seq` is that of the newest report."""
 
     def __init__(self, reader: asyncio.StreamReader, out: int) -> None:
         self._reader = reader
         self._out = out
         self._answer: asyncio.Future[Orders] | None = None
+        self.seq = 0
         self.shard: Shard | None = None
 
     async def report(self, progress: Progress) -> Orders:
-        """Send and wait for the answer.
+        """Send and wait for the answer; there is none to a last word.
 
         Raises:
             ConnectionError: the parent is gone.
         """
+        self.seq = progress.seq
         self._answer = asyncio.get_running_loop().create_future()
         data = memoryview(frame(progress))
         try:
@@ -141,19 +172,26 @@ class Pipe:
                 data = data[os.write(self._out, data) :]
         except OSError as error:
             raise ConnectionError("the conductor is gone") from error
-        return await self._answer
+        return Orders() if progress.state in ("done", "failed") else await self._answer
 
     async def listen(self) -> None:
         """Take orders until the pipe closes; then stop at once."""
         while (orders := await read_frame(self._reader, Orders)) is not None:
-            if self._answer is not None and not self._answer.done():
-                self._answer.set_result(orders)
-            elif self.shard is not None:
-                self.shard.obey(orders)
+            self._take(orders)
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(ConnectionError("the conductor is gone"))
         if self.shard is not None:
             self.shard.stop("now", "blind: the conductor is gone")
+
+    def _take(self, orders: Orders) -> None:
+        asked = self._answer is not None and not self._answer.done()
+        if asked and (orders.answers == self.seq or orders.stop != "no"):
+            assert self._answer is not None
+            self._answer.set_result(orders)
+        elif self.shard is not None and orders.answers:
+            self.shard.obey(orders)
+        elif self.shard is not None:
+            self.shard.hear(orders)
 
 
 async def _main(out: int) -> int:
@@ -168,14 +206,7 @@ async def _main(out: int) -> int:
     async with asyncio.TaskGroup() as group:
         listening = group.create_task(pipe.listen())
         try:
-            plan = read_plan(start.plan)
-            program = Program(plan, spec)
-            log = LogFile(spec.directory, spec.session, spec.index, spec.attempt, plan.digest(), spec.bodies)
-            pipe.shard = Shard(program, [log])
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(100_000, 50, 100)
-            await pipe.shard.play(pipe.report)
+            await _play(pipe, start)
         except KrawallError as error:
             await _last_word(pipe, spec, error.message)
         except ConnectionError:
@@ -185,9 +216,35 @@ async def _main(out: int) -> int:
     return 0
 
 
+async def _play(pipe: Pipe, start: Start) -> None:
+    spec, plan = start.spec, read_plan(start.plan)
+    secrets = _secrets(start)
+    program = Program(plan, spec, None if start.environment else start.env)
+    log = LogFile(spec.directory, spec.session, spec.index, spec.attempt, plan.digest(), spec.bodies, spec.rotate_s)
+    sent = open_cell(Path(spec.directory) / f"{spec.index}-{spec.attempt}.sent")
+    pipe.shard = Shard(program, [log], secrets=secrets, sent=sent)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
+    await pipe.shard.play(pipe.report)
+
+
+def _secrets(start: Start) -> Secrets:
+    """Return what opens references. The vault's key does not stay where a plugin or a text could find it."""
+    key = os.environ.pop("KRAWALL_KEY", None)
+    if start.environment:
+        return Environment()
+    if not start.sealed:
+        return Opened({})
+    from krawall.vault import Vault
+
+    vault = Vault.open(Path(start.keys), key)
+    return Opened({name: vault.unseal(name, blob) for name, blob in start.sealed.items()})
+
+
 async def _last_word(pipe: Pipe, spec: ShardSpec, reason: str) -> None:
     try:
-        await pipe.report(Progress(spec.index, spec.attempt, 0, 0, "failed", reason=reason))
+        await pipe.report(Progress(spec.index, spec.attempt, pipe.seq + 1, 0, "failed", reason=reason))
     except ConnectionError:
         return
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from krawall.conversation.template import STANDARD, Texts
@@ -20,9 +20,9 @@ from krawall.plugins import registry
 
 
 class Program:
-    """What a plan means for the engine. Immutable once built."""
+    """What a plan means for the engine. Immutable once built. `env`: what `env.NAME` may read, None: this environment."""
 
-    def __init__(self, plan: Plan, spec: ShardSpec) -> None:
+    def __init__(self, plan: Plan, spec: ShardSpec, env: Mapping[str, str] | None = None) -> None:
         scenario = plan.scenario
         self.plan = plan
         self.spec = spec
@@ -46,7 +46,8 @@ class Program:
         self.max_output = _max_output(plan)
         self.longest_pico = self.max_output * self.rates.output
         self.last_messages = 2 * self.window.size - 1 if self.window.keep == "last" else 0
-        self.env = {name: os.environ.get(name, "") for name in scenario.env}
+        readable = os.environ if env is None else env
+        self.env = {name: readable.get(name, "") for name in scenario.env}
         self.count: Callable[[str], int] = estimate
         self.repetition = any("repetition" in line for line in scenario.thresholds)
         self.original = scenario.language == "handlebars"

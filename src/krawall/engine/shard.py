@@ -4,33 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from random import Random
+from typing import Any
 
 from krawall.clock import monotonic_ns, wall_ns
 from krawall.engine.arrivals import Desk
+from krawall.engine.course import Course, wake
+from krawall.engine.crew import Crew
 from krawall.engine.ends import Stopped
 from krawall.engine.gate import Environment, Pinned
 from krawall.engine.health import Watcher
+from krawall.engine.limits import Limits
 from krawall.engine.outbox import Outbox
 from krawall.engine.program import Program
-from krawall.engine.user import closed_user
-from krawall.load.breaker import CircuitBreaker
-from krawall.load.bucket import TokenBucket
-from krawall.load.pacing import ClosedPacing
+from krawall.engine.sent import Cell
 from krawall.load.retry import Streak
 from krawall.load.spend import Purse
-from krawall.load.striping import share, users_of
 from krawall.metrics.tally import Tally
-from krawall.model.base import NS_PER_S
 from krawall.model.budget import Spend
-from krawall.model.connector import Line
+from krawall.model.connector import Line, Secrets
 from krawall.model.exchange import Fault, TargetFault
 from krawall.model.exchange import Line as LogLine
 from krawall.model.load import Closed
 from krawall.model.progress import Orders, Progress, Report
 from krawall.model.sink import Sink
-from krawall.model.target import Pace
 from krawall.net.caller import secret_values
 from krawall.wire.redact import Redactor
 
@@ -42,55 +40,51 @@ MOST_BUGS = 10
 
 
 class Shard:
-    """The state that users of one shard share. Lives for one shard of one session."""
+    """The state that users of one shard share. Lives for one shard of one session.
 
-    def __init__(self, program: Program, sinks: list[Sink], clock: Callable[[], int] = monotonic_ns) -> None:
+    `sent[0]` counts the attempts that were begun, where it may outlive the process; `secrets` open references.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        sinks: list[Sink],
+        clock: Callable[[], int] = monotonic_ns,
+        *,
+        secrets: Secrets | None = None,
+        sent: Cell | None = None,
+    ) -> None:
         self.program = program
         self.clock = clock
         self.loop = asyncio.get_running_loop()
         self.tally = Tally()
         self.purse = Purse(Spend())
         self.jitter = Random(program.seed ^ (program.spec.index + 1) << 32)
-        self.origin = 0
-        self.stopping = False
-        self.stop_reason = ""
+        self.sent: Cell = [0] if sent is None else sent
         self.in_flight = self.talking = 0
         self.done_before = frozenset(program.spec.skip_done)
         self.line: Line
+        self._secrets = secrets or Environment()
         self._outbox = Outbox(sinks)
         self._watcher = Watcher(clock)
-        self._sleeping: set[asyncio.Future[None]] = set()
+        self.course = Course(clock, self._watcher.woke)
+        self.limits = Limits(program, self.course, clock)
+        self.paced = self.limits.any
         self.hungry: set[asyncio.Future[None]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._staff: Crew | Desk | None = None
         self._poke = asyncio.Event()
+        self._stir = asyncio.Event()
+        self._over = False
         self._asked = ""
         self._seq = 0
+        self._before, self._highest = 0, -1
         self._streak = Streak()
         self.guarded = True  # whether a success is worth telling: after a fault, or with a breaker
-        self._breaker = CircuitBreaker(program.policy.breaker) if program.policy.breaker else None
-        self._buckets = self._make_buckets()
-        pace = program.target.pace
-        self._strict = self._bucket(pace) if pace and pace.when_empty != "wait" else None
-        self.paced = bool(self._buckets) or self._breaker is not None or self._strict is not None
         self.trouble = ""
         self.redact: Redactor | None = None
         self._bugs = 0
         self._wall = wall_ns() - clock()
-        if isinstance(program.plan.load, Closed):
-            self.closed = ClosedPacing(program.plan.load)
-
-    def _make_buckets(self) -> list[TokenBucket]:
-        count = self.program.spec.count
-        buckets = []
-        if (pace := self.program.target.pace) and pace.when_empty == "wait":
-            buckets.append(self._bucket(pace))
-        if rate := self.program.plan.granted.requests_per_s:
-            buckets.append(TokenBucket(rate / count, 1))
-        return buckets
-
-    def _bucket(self, pace: Pace) -> TokenBucket:
-        spec = self.program.spec
-        return TokenBucket(pace.rate / spec.count, max(1, share(pace.burst, spec.index, spec.count)))
 
     def wall_ns(self) -> int:
         """Return the wall clock by way of the engine's clock, ns."""
@@ -108,15 +102,20 @@ class Shard:
         program = self.program
         return program.pick == "once each" and bool(program.rows) and conversation >= len(program.rows)
 
-    async def start_conversation(self, conversation: int) -> bool:
-        """Reserve a conversation; False when the session stops before there is one to be had."""
+    async def start_conversation(self, conversation: int, epoch: int | None = None) -> bool:
+        """Reserve a conversation; False when the session stops, or its `epoch` is over, before there is one to be had."""
         worst = Spend(0, 0, 0, 1)
         if (denied := self.purse.reserve(worst)) is not None:
             try:
                 await self.more_allowance(worst, denied)
             except Stopped:
                 return False
+            if epoch is not None and epoch != self._epoch:
+                self.settle(worst, Spend())
+                return False
         self.purse.settle(worst, worst)
+        if conversation > self._highest:
+            self._highest = conversation
         return True
 
     async def more_allowance(self, worst: Spend, denied: str) -> None:
@@ -127,8 +126,8 @@ class Shard:
         """
         patient = False
         while denied:
-            if self.stopping:
-                raise Stopped(self.stop_reason)
+            if self.course.stopping:
+                raise Stopped(self.course.stop_reason)
             if not self._asked:
                 self._asked = f"cap: {denied}"
                 if not patient:
@@ -151,10 +150,10 @@ class Shard:
     def wake_hungry(self) -> None:
         """Let those that wait for an allowance look again."""
         for future in list(self.hungry):
-            _wake(future)
+            wake(future)
 
     async def admit(self, worst: Spend, denied: str | None) -> bool:
-        """Wait until an attempt may be sent: for an allowance when it was `denied` one, then for pace.
+        """Wait until an attempt may be sent: for an allowance when it was `denied` one, for pace, for the end of a pause.
 
         Return False when our own limit holds it back; `worst` is reserved all the same.
 
@@ -163,67 +162,27 @@ class Shard:
         """
         if denied is not None:
             await self.more_allowance(worst, denied)
-        return not self.paced or await self.pace(worst)
-
-    async def pace(self, worst: Spend) -> bool:
-        """Wait for the client-side limits and the circuit breaker; `worst` is given back when the session stops meanwhile.
-
-        Return False when the target's pace says not to wait, and its bucket is empty.
-
-        Raises:
-            Stopped: the session ends.
-        """
-        if self._strict is not None and not self._strict.try_take(self.clock()):
-            return False
         try:
-            await self._wait_for_pace()
+            if self.paced:
+                if self.limits.refuse():
+                    return False
+                await self.limits.wait()
+            if self.course.barred:
+                await self.course.sleep_until(self.clock())
         except (Stopped, asyncio.CancelledError):
             self.settle(worst, Spend())
             raise
         return True
 
-    async def _wait_for_pace(self) -> None:
-        for bucket in self._buckets:
-            wait = bucket.take(self.clock())
-            if wait:
-                await self.sleep_until(self.clock() + wait)
-        while self._breaker and not self._breaker.allow(self.clock()):
-            await self.sleep_until(self.clock() + max(1_000_000, self._breaker.wait_ns(self.clock())))
-        if self.stopping:
-            raise Stopped(self.stop_reason)
-
     def settled(self, fault: Fault | None) -> None:
         """Learn from an attempt: breaker, protection against a wrong key."""
         if fault is not None and fault.injected:
             return
-        self.guarded = fault is not None or self._breaker is not None
-        if self._breaker:
-            self._breaker.record(fault is None, self.clock())
+        self.guarded = fault is not None or self.limits.breaking
+        self.limits.learn(fault is None)
         self._streak.record(fault)
-        if self._streak.tripped and not self.stopping:
+        if self._streak.tripped and not self.course.stopping:
             self.ask_to_stop("protection: ten answers of 401 or 403 in a row; a wrong key is not load")
-
-    async def sleep_until(self, at_ns: int) -> None:
-        """Sleep until a moment of the engine's clock; a stop wakes everybody.
-
-        Raises:
-            Stopped: the session is to stop.
-        """
-        now = self.clock()
-        if at_ns > now:
-            if self.stopping:
-                raise Stopped(self.stop_reason)
-            future: asyncio.Future[None] = self.loop.create_future()
-            handle = self.loop.call_later((at_ns - now) / NS_PER_S, _wake, future)
-            self._sleeping.add(future)
-            try:
-                await future
-            finally:
-                handle.cancel()
-                self._sleeping.discard(future)
-            if self.stopping:
-                raise Stopped(self.stop_reason)
-        self._watcher.woke(at_ns, self.clock())
 
     def bug(self, error: BaseException) -> None:
         """Note an error of our own: the first is kept whole, the tenth stops the session."""
@@ -239,21 +198,21 @@ class Shard:
         self._poke.set()
         self.stop("drain", reason)
 
-    def own(self, task: asyncio.Task[None]) -> None:
-        """Remember a user's task, so that a stop reaches it."""
+    def hire(self, tasks: asyncio.TaskGroup, playing: Coroutine[Any, Any, None]) -> None:
+        """Let a user play, in a task that a stop reaches."""
+        task = tasks.create_task(self._guarded(playing))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        self._stir.set()
 
     # the life of a shard --------------------------------------------------------------------------------
 
     def stop(self, how: str, reason: str = "") -> None:
         """Stop: `drain` lets turns in flight finish within the grace, `now` cancels them."""
-        first = not self.stopping
-        self.stopping = True
-        self.stop_reason = self.stop_reason or reason or "stopped"
-        if first:
-            for future in [*self._sleeping, *self.hungry]:
-                _wake(future)
+        if not self.course.stopping:
+            self.course.stop(reason)
+            self.wake_hungry()
+            self._stir.set()
             self.loop.call_later(GRACE_S, self._cancel_all)
         if how == "now":
             self._cancel_all()
@@ -267,11 +226,11 @@ class Shard:
         plan = self.program.plan
         connector = self.program.connector()
         state, reason = "done", ""
-        secrets = Environment()
-        if values := secret_values(self.program.target, secrets):
+        target, spec = self.program.target, self.program.spec
+        if values := secret_values(target, self._secrets):
             self.redact = Redactor(values)
         async with connector.open(
-            self.program.target, Environment(), Pinned(plan.granted), self.program.spec.session, self.program.timeouts
+            target, self._secrets, Pinned(plan.granted), spec.session, self.program.timeouts
         ) as line:
             self.line = line
             try:
@@ -282,7 +241,7 @@ class Shard:
             try:
                 orders = await self._gather(report)
                 if orders.stop == "no":
-                    self.origin = orders.go_at_ns
+                    self.course.begin(orders.go_at_ns)
                     self.obey(orders)
                     await self._play_users(report)
             finally:
@@ -301,7 +260,6 @@ class Shard:
 
     async def _play_users(self, report: Report) -> None:
         load = self.program.plan.load
-        spec = self.program.spec
         async with asyncio.TaskGroup() as background:
             side = [
                 background.create_task(part)
@@ -309,22 +267,33 @@ class Shard:
             ]
             try:
                 async with asyncio.TaskGroup() as users:
-                    if isinstance(load, Closed):
-                        for index in users_of(spec.index, spec.count, self.closed.peak):
-                            self.own(users.create_task(self._guarded(closed_user(self, index, load))))
-                    else:
-                        desk = Desk(self, load, users)
-                        self.own(users.create_task(self._guarded(desk.run())))
-                if not isinstance(load, Closed):
-                    await desk.close()
+                    staff = Crew(self, load, users) if isinstance(load, Closed) else Desk(self, load, users)
+                    self._staff = staff
+                    staff.change()
+                    if self.program.spec.attempt > 1:
+                        self._poke.set()  # it is known at once that somebody plays again
+                    await self._until_over()
+                await staff.close()
             finally:
                 for task in side:
                     task.cancel()
 
-    async def _guarded(self, playing: Callable[..., None] | object) -> None:
+    async def _until_over(self) -> None:
+        """Return when nobody plays any more and no change can bring work."""
+        while True:
+            if self._tasks:
+                await asyncio.wait(self._tasks)
+            elif self.course.stopping or self._over:
+                return
+            else:
+                self._stir.clear()
+                self._poke.set()
+                await self._stir.wait()
+
+    async def _guarded(self, playing: Coroutine[Any, Any, None]) -> None:
         """A user's boundary: a stop ends it quietly, a bug of ours is kept and counted."""
         try:
-            await playing  # type: ignore[misc]
+            await playing
         except Stopped:
             return
         except Exception as error:  # noqa: BLE001  the user's boundary
@@ -334,7 +303,7 @@ class Shard:
         while True:
             await asyncio.sleep(FLUSH_S)
             self._outbox.flush()
-            if self._outbox.trouble and not self.stopping:
+            if self._outbox.trouble and not self.course.stopping:
                 self.ask_to_stop(f"log: {self._outbox.trouble}")
 
     async def _report_loop(self, report: Report) -> None:
@@ -345,16 +314,26 @@ class Shard:
             except TimeoutError:
                 pass
             self._poke.clear()
+            progress = self._progress("playing")
             try:
                 async with asyncio.timeout(BLIND_S):
-                    orders = await report(self._progress("playing"))
+                    orders = await report(progress)
             except (TimeoutError, ConnectionError):
                 self.stop("now", "blind: nobody answers; a generator that cannot be told to stop stops")
                 return
             self.obey(orders)
+            if progress.idle and not orders.stay and not self._tasks:
+                self._over = True
+                self._stir.set()
+
+    def hear(self, orders: Orders) -> None:
+        """Obey orders that nobody asked for; a shard that stayed for nothing asks whether it must."""
+        self.obey(orders)
+        if self._staff is not None and not self._tasks:
+            self._poke.set()
 
     def obey(self, orders: Orders) -> None:
-        """Do as told: a new allowance, a stop."""
+        """Do as told: a new allowance, a stop, a pause, a change of the load."""
         if orders.allowance is not None:
             self.purse.allow(orders.allowance)
             if self._asked.startswith("cap:"):
@@ -362,6 +341,19 @@ class Shard:
             self.wake_hungry()
         if orders.stop != "no":
             self.stop(orders.stop, orders.reason)
+        if orders.go_at_ns and self.course.origin:
+            self.course.pause(orders)
+        if orders.adjusted is not None and orders.adjusted != self.course.adjusted:
+            if orders.adjusted.epoch != self._epoch:
+                self._before = self.purse.settled.conversations
+                self._poke.set()
+            self.course.change(orders.adjusted)
+            if self._staff is not None:
+                self._staff.change()
+
+    @property
+    def _epoch(self) -> int:
+        return self.course.adjusted.epoch if self.course.adjusted else 0
 
     def _progress(self, state: str, reason: str = "") -> Progress:
         self._seq += 1
@@ -370,7 +362,7 @@ class Shard:
             shard=self.program.spec.index,
             attempt=self.program.spec.attempt,
             seq=self._seq,
-            at_ns=self.clock() - self.origin if self.origin else 0,
+            at_ns=self.clock() - self.course.origin if self.course.origin else 0,
             state=state,  # type: ignore[arg-type]
             tally=self.tally.encode(),
             spent=self.purse.held,
@@ -378,9 +370,8 @@ class Shard:
             health=self._watcher.health(self.talking, self.in_flight, dropped),
             reason=reason,
             stop=self._asked,
+            epoch=self._epoch,
+            before=self._before,
+            highest=self._highest,
+            idle=state == "playing" and not self._tasks,
         )
-
-
-def _wake(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)

@@ -11,7 +11,7 @@ from functools import reduce
 from msgspec.structs import astuple
 
 from krawall.load.spend import add, divide, minus
-from krawall.model.base import PICO_PER_USD
+from krawall.model.base import PICO_PER_USD, Record
 from krawall.model.budget import Spend
 
 SLICES = 20  # an answer adds at most a twentieth of a shard's part, so that a shard that dies takes little with it
@@ -20,17 +20,29 @@ LEAST = Spend(
 )  # ... or this, if that is more
 
 
+class Kept(Record, frozen=True):
+    """The state of the allowances of a session: what is left beside dead shards, and per shard what it held by its last
+    report, was told, and may have spent."""
+
+    left: Spend
+    held: list[Spend]
+    told: list[Spend]
+    may: list[Spend]
+
+
 class Allowances:
-    """One per session, owned by the conductor.
+    """One per session, owned by the conductor. `kept`: go on from there.
 
     Invariant: over all shards, what each may have spent before its next report adds up to at most `total`.
     """
 
-    def __init__(self, total: Spend, count: int) -> None:
-        self._left = total
-        self._held = [Spend()] * count
-        self._told = [Spend()] * count
-        self._may = [Spend()] * count
+    def __init__(self, total: Spend, count: int, kept: Kept | None = None) -> None:
+        nothing = [Spend()] * count
+        kept = kept or Kept(total, nothing, nothing, nothing)
+        self._left = kept.left
+        self._held = list(kept.held)
+        self._told = list(kept.told)
+        self._may = list(kept.may)
         self._slice = _larger(Spend(*(cap // (SLICES * count) for cap in astuple(total))), LEAST)
 
     def answer(self, index: int, held: Spend) -> Spend:
@@ -48,6 +60,15 @@ class Allowances:
         self._told[index] = told
         self._may[index] = _larger(sure, told)
         return told
+
+    def taught(self, index: int, told: Spend) -> None:
+        """Take in an allowance that shard `index` was told by somebody else: it may obey it, or still the one before."""
+        self._told[index] = _larger(self._told[index], told)
+        self._may[index] = _larger(self._may[index], told)
+
+    def kept(self) -> Kept:
+        """Return the state."""
+        return Kept(self._left, list(self._held), list(self._told), list(self._may))
 
     def lost(self, index: int) -> None:
         """Count all that shard `index` may have spent as spent: it died. Its replacement begins with nothing held."""

@@ -4,8 +4,10 @@ any shard finds its own part by itself, and the parts add up. Times are integer 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import count as count_from
+from itertools import takewhile
 from random import Random
 
 from krawall.load.profile import Profile, Span
@@ -76,6 +78,17 @@ class OpenPacing:
             return self._limit
         whole = math.ceil(self._line.total * _WHOLE)
         return whole if self._limit is None else min(whole, self._limit)
+
+    def before(self, t_ns: int) -> int:
+        """Return how many arrivals are before `t_ns`. Draws the sequence of a Poisson process up to there."""
+        if self._poisson:
+            return sum(1 for _ in takewhile(lambda arrival: arrival[1] < t_ns, self.arrivals()))
+        most = self._even()
+        if most is None:
+            most = 1
+            while self._line.passes(float(most - 1)) < t_ns:
+                most *= 2
+        return bisect_left(range(most), t_ns, key=lambda j: self._line.passes(float(j)))
 
     def rate_at(self, t_ns: int) -> float:
         """Return the rate at `t_ns`, starts per second; 0 from the end of the timeline on."""

@@ -15,7 +15,19 @@ from krawall.metrics.verdict import all_failed, exit_code, verdict_of
 from krawall.model.base import NS_PER_S, PICO_PER_USD
 from krawall.model.load import Phase
 from krawall.model.session import State
-from krawall.model.summary import Conversations, Generator, Judged, Numbers, Part, Point, Rates, Summary, Tokens
+from krawall.model.summary import (
+    Conversations,
+    Gap,
+    Generator,
+    Judged,
+    Numbers,
+    Part,
+    Pause,
+    Point,
+    Rates,
+    Summary,
+    Tokens,
+)
 
 __all__ = ["Facts", "exit_code", "numbers", "point", "summarise"]
 
@@ -43,6 +55,8 @@ class Facts:
     target: str = ""
     started_at: str = ""
     lost: dict[str, int] = field(default_factory=dict)
+    gaps: list[Gap] = field(default_factory=list)
+    pauses: list[Pause] = field(default_factory=list)
 
 
 def summarise(
@@ -89,6 +103,8 @@ def summarise(
         steps=_steps(tally),
         turn_parts=_turns(tally),
         lost=facts.lost,
+        gaps=facts.gaps,
+        pauses=facts.pauses,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from krawall.metrics.catalog import METRICS, Kind
 from krawall.metrics.rule import Rule
@@ -13,7 +13,7 @@ from krawall.model.summary import Judged
 
 
 class Windows:
-    """The windows of one session. Owned by whoever merges tallies, live or in recount; lives as long as the session.
+    """The windows of one session. Times are ns of the timeline. Owned by whoever merges tallies, live or in recount; lives as long as the session.
 
     The phase `measure` begins at `begin_ns` and ends at `end_ns` (None: not known). Windows begin within it. Windows
     that end after it still count, since slow replies come late, but not for rules per second: nothing starts any more.
@@ -27,6 +27,12 @@ class Windows:
         # Before the phase begins nothing of it was measured, so its state then is an empty tally.
         self._states: deque[tuple[int, Tally]] = deque([(begin_ns, Tally())])
         self._latest: dict[int, Tally] = {}
+
+    def go_on(self, worst: Mapping[str, Judged], tally: Tally, at_ns: int) -> None:
+        """Go on after a hole: with what was known, and the merged tally of the last tick before it. The first window covers it."""
+        self.worst = dict(worst)
+        if at_ns > self._states[-1][0]:
+            self._states = deque([(at_ns, tally)])
 
     def tick(self, tally: Tally, at_ns: int) -> None:
         """Take in the merged tally at `at_ns`. It is kept, so the caller must not change it afterwards."""

@@ -124,7 +124,10 @@ class Exchange(Record, frozen=True, omit_defaults=True, tag_field="k", tag="x"):
 
 
 class Told(Record, frozen=True, omit_defaults=True, tag_field="k", tag="c"):
-    """One conversation, once it is over. `outcome`: completed, ended, failed, capped, abandoned."""
+    """One conversation, once it is over. `outcome`: completed, ended, failed, capped, abandoned.
+
+    `start_ns` is later by the pauses of the session since then, so that what is between it and `done_ns` was played.
+    """
 
     conversation: int
     user: int

@@ -51,17 +51,18 @@ class Plan(Document):
     def digest(self) -> str:
         """Return the plan hash: 16 hex digits of SHA-256 over what decides the texts, the load and the verdict.
 
-        Pinned addresses are left out: the same test against the same host has the same hash wherever the host lives.
+        Left out: pinned addresses, for the same test against the same host has the same hash wherever the host lives, and
+        `base`, for it is the same test whether it came from a file or from a server.
         """
-        data = self.model_dump(mode="json")
-        data["granted"].pop("addresses")
+        data = self.model_dump(mode="json", exclude={"base": True, "granted": {"addresses"}})
         return hashlib.sha256(msgspec.json.encode(data, order="sorted")).hexdigest()[:16]
 
 
 class ShardSpec(Record, frozen=True):
     """The `index`-th of `count` slices of a session, and what its process needs to know besides the plan.
 
-    `directory` is where its log segments go; `attempt` fences a replaced shard from a late one.
+    `directory` is where its log segments go, and none of them takes lines for longer than `rotate_s` (0: until it is full);
+    `attempt` fences a replaced shard from a late one.
     """
 
     session: str
@@ -71,3 +72,4 @@ class ShardSpec(Record, frozen=True):
     directory: str
     bodies: bool = True
     skip_done: list[int] = []
+    rotate_s: float = 0.0

@@ -27,7 +27,12 @@ class Health(Record, frozen=True):
 
 
 class Progress(Record, frozen=True):
-    """The running total of a shard. `tally` is encoded by metrics.tally; `spent` counts reservations still open as spent."""
+    """The running total of a shard. `tally` is encoded by metrics.tally; `spent` counts reservations still open as spent.
+
+    `epoch` is the newest change of the load that the shard obeys, `before` how many conversations it had started when it
+    began to; `highest` is the largest conversation number that it has started, -1: none. `idle`: it has nothing left to
+    play, and stays only if it is told to.
+    """
 
     shard: int
     attempt: int
@@ -40,15 +45,46 @@ class Progress(Record, frozen=True):
     health: Health = Health()
     reason: str = ""
     stop: str = ""  # the shard asks the conductor to stop the session: the reason
+    epoch: int = 0
+    before: int = 0
+    highest: int = -1
+    idle: bool = False
+
+
+class Adjusted(Record, frozen=True):
+    """A change of the load while it plays: from `at_ns` on `users` users (closed model) or `rate` arrivals per second (open).
+
+    `at_ns` is time of the timeline: ns since the session began, pauses left out. Conversations of this epoch have the numbers
+    `base`, `base + 1`, ...; with `until` only the first so many of them may be played, and `more` says that `until` may still
+    grow.
+    """
+
+    epoch: int
+    base: int
+    at_ns: int
+    users: int | None = None
+    rate: float | None = None
+    until: int | None = None
+    more: bool = False
 
 
 class Orders(Record, frozen=True):
-    """What the control plane tells a shard. `go_at_ns` is on the machine's monotonic clock; 0: wait."""
+    """What the control plane tells a shard. `go_at_ns` is on the machine's monotonic clock; 0: wait.
+
+    `answers` is the `seq` of the report that they answer, 0: nobody asked. While `paused` no turn begins and the timeline
+    stands still; `shift_ns` is for how long it has stood still before. `stay`: a shard with nothing left to play stays,
+    because a change of the load may bring it work.
+    """
 
     go_at_ns: int = 0
     stop: Literal["no", "drain", "now"] = "no"
     allowance: Spend | None = None
     reason: str = ""
+    answers: int = 0
+    paused: bool = False
+    shift_ns: int = 0
+    adjusted: Adjusted | None = None
+    stay: bool = False
 
 
 Report = Callable[[Progress], Awaitable[Orders]]

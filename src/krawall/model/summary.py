@@ -81,6 +81,25 @@ class Part(msgspec.Struct):
     metrics: dict[str, Numbers]
 
 
+class Gap(msgspec.Struct):
+    """A stretch in which nobody played a shard: from the last report of the lost attempt to the first of its replacement.
+
+    Seconds since the session began; `to_s` None: until the end.
+    """
+
+    shard: int
+    from_s: float
+    to_s: float | None
+    why: str
+
+
+class Pause(msgspec.Struct):
+    """A stretch in which a person had paused the session; the timeline stood still. Seconds since the session began."""
+
+    from_s: float
+    to_s: float | None
+
+
 class Summary(msgspec.Struct):
     """The result of a session. `metrics` and `rates` are of the measure phase; counts are of the whole session."""
 
@@ -113,7 +132,11 @@ class Summary(msgspec.Struct):
     phases: list[Part] = []
     steps: list[Part] = []
     turn_parts: list[Part] = msgspec.field(default_factory=list, name="by_turn")
-    lost: dict[str, int] = {}  # what the log could not keep: bodies, torn lines, dead shards
+    lost: dict[
+        str, int
+    ] = {}  # what the log could not keep: bodies, torn lines, processes, attempts in flight with them
+    gaps: list[Gap] = []
+    pauses: list[Pause] = []
 
 
 class Point(msgspec.Struct):
@@ -155,3 +178,6 @@ class Picture(msgspec.Struct):
     cost_usd: float
     cost_cap_usd: float
     warning: str = ""
+    paused: bool = False
+    wanted_users: int | None = None  # what a change asked for
+    wanted_rate: float | None = None  # the same, arrivals per second

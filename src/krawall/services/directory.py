@@ -9,11 +9,12 @@ from typing import Any, BinaryIO
 import msgspec
 
 from krawall.archive.segments import BROKEN, open_segment, segments
+from krawall.engine.sent import read_cell
 from krawall.errors import NotFound, Unavailable
 from krawall.metrics.tally import Tally
-from krawall.model.exchange import Line
+from krawall.model.exchange import Exchange, Line
 from krawall.model.plan import Plan
-from krawall.model.summary import Generator, Judged, Point
+from krawall.model.summary import Gap, Generator, Judged, Pause, Point
 from krawall.plugins.assemble import read_plan
 from krawall.wire.log import Header, LogReader
 
@@ -38,6 +39,8 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=False):
     windows: dict[str, Judged] = {}
     points: list[Point] = []
     lost: dict[str, int] = {}
+    gaps: list[Gap] = []
+    pauses: list[Pause] = []
 
 
 class SessionDirectory:
@@ -114,6 +117,19 @@ class SessionDirectory:
             if shard in (None, key.shard) and attempt in (None, key.attempt)
         ]
 
+    def lost_in_flight(self, shard: int | None = None, attempt: int | None = None) -> int:
+        """Return how many attempts were begun and never reached the log, because their process died; of all if not asked.
+
+        They were in flight, or answered in its last moments.
+        """
+        lost = 0
+        for path in self.log.glob("*-*.sent"):
+            of_shard, _, of_attempt = path.stem.partition("-")
+            if shard in (None, int(of_shard)) and attempt in (None, int(of_attempt)):
+                written = sum(map(_attempts, self.segments(int(of_shard), int(of_attempt))))
+                lost += max(0, read_cell(path) - written)
+        return lost
+
     def lines(self, paths: list[Path]) -> Lines:
         """Return a reader over the lines of segments."""
         return Lines(paths)
@@ -146,3 +162,20 @@ def count(lines: Lines) -> Tally:
     for line in lines:
         tally.add(line)
     return tally
+
+
+def _attempts(segment: Path) -> int:
+    """Return how many lines of a segment are attempts at the target: not those that our own pace held back."""
+    found = 0
+    try:
+        with open_segment(segment) as file:
+            for line in file:
+                if line.startswith(b'{"k":"x"') and b'"injected":"pace"' not in line:
+                    found += line.endswith(b"\n") or _whole(line)
+    except BROKEN:
+        pass  # what stands behind the damage is lost
+    return found
+
+
+def _whole(line: bytes) -> bool:
+    return any(isinstance(record, Exchange) for record in LogReader([line]))

@@ -19,20 +19,20 @@ def picture(conductor: Conductor, manifest: Manifest) -> Picture:
     tally, recent = conductor.latest, conductor.recent(RECENT_S)
     cell = tally.view()
     plan = conductor.plan
-    elapsed = max(0, conductor.elapsed_ns)
-    length = plan.load.length_ns
+    elapsed, timeline = max(0, conductor.elapsed_ns), max(0, conductor.timeline_ns)
+    length, adjusted = plan.load.length_ns, conductor.adjusted
     outcomes = cell.outcomes
     told = sum(outcomes.values())
-    share = _share(elapsed, length, told, manifest.planned)
+    share = _share(timeline, length, told, manifest.planned)
     seconds = min(RECENT_S, max(1.0, elapsed / NS_PER_S))
     return Picture(
         name=manifest.name,
         target=manifest.target,
         state=conductor.state,
-        phase=Phases(plan.load).at(elapsed),
+        phase=Phases(plan.load).at(timeline),
         elapsed_s=elapsed / NS_PER_S,
         length_s=length / NS_PER_S if length is not None else None,
-        left_s=_left(elapsed, length, share),
+        left_s=_left(timeline, length, share),
         progress=share,
         users=conductor.users,
         in_flight=conductor.in_flight,
@@ -49,6 +49,9 @@ def picture(conductor: Conductor, manifest: Manifest) -> Picture:
         cost_usd=cell.cost_pico / PICO_PER_USD,
         cost_cap_usd=plan.scenario.budget.cost / PICO_PER_USD,
         warning=_warning(conductor),
+        paused=conductor.paused,
+        wanted_users=adjusted.users if adjusted else None,
+        wanted_rate=adjusted.rate if adjusted else None,
     )  # fmt: skip
 
 

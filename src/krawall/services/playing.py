@@ -44,7 +44,8 @@ class Session:
         self._children: dict[int, Child] = {}
         self._stops = 0
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._lost = {"processes": 0}
+        self._in_flight = 0  # attempts that died with their process
+        self._told = 0
         self.manifest = Manifest(
             krawall=__version__,
             session=self.id,
@@ -62,6 +63,27 @@ class Session:
         """A person asks to stop: turns in flight may finish; asked again, they may not."""
         self._stops += 1
         self._conductor.stop("person", "stopped by a person", now=self._stops > 1)
+        self._tell()
+
+    def pause(self) -> None:
+        """Begin no further turn until `resume`. Raises Conflict when the session is over."""
+        self._conductor.pause()
+        self._tell()
+
+    def resume(self) -> None:
+        """Go on after a pause. Raises Conflict when the session is over."""
+        self._conductor.resume()
+        self._tell()
+
+    def adjust(self, users: int | None = None, rate: float | None = None) -> None:
+        """Play so many users, or arrivals per second, from now on.
+
+        Raises:
+            Conflict: the load is of the other model, or nothing of it is left to change.
+            DocumentError: the number makes no sense.
+            Refused: it is more than the guard rails allow.
+        """
+        self._conductor.adjust(users, rate)
         self._tell()
 
     def ask_to_stop(self) -> None:
@@ -102,11 +124,11 @@ class Session:
                 watch(picture(self._conductor, self.manifest))
 
     def _tell(self) -> None:
-        """Tell every shard what a stop means for it; without a stop, their own reports are soon enough."""
-        orders = self._conductor.orders
-        if orders.stop != "no":
+        """Tell every shard what has changed, if anything has; allowances come with the answers to their own reports."""
+        if self._told != self._conductor.revision:
+            self._told = self._conductor.revision
             for running in self._children.values():
-                running.send(orders)
+                running.send(self._conductor.orders)
 
     async def _shard(self, index: int, errors: int) -> None:
         """Keep shard `index` running to its end; a process that dies is replaced."""
@@ -121,9 +143,9 @@ class Session:
             )
             if await self._attempt(spec, errors):
                 return
-            self._lost["processes"] += 1
             tally = count(self.directory.lines(self.directory.segments(index, attempt)))
-            self._conductor.lost(index, tally)
+            self._in_flight += self.directory.lost_in_flight(index, attempt)
+            self._conductor.lost(index, tally, attempt)
             if self._conductor.orders.stop != "no":
                 return
         self._conductor.stop(
@@ -138,6 +160,7 @@ class Session:
             try:
                 async for progress in running.reports():
                     running.send(self._conductor.report(progress))
+                    self._tell()
                     finished = progress.state in ("done", "failed")
             finally:
                 del self._children[spec.index]
@@ -161,8 +184,10 @@ class Session:
         manifest.generator = judge_generator(conductor.lag("loop_lag"), conductor.lag("send_lag"), conductor.health)
         manifest.windows = conductor.windows.worst
         manifest.points = conductor.points
+        manifest.gaps, manifest.pauses = conductor.gaps, conductor.pauses
         bodies = sum(health.bodies_dropped for health in conductor.health)
-        manifest.lost = {name: number for name, number in {**self._lost, "bodies": bodies}.items() if number}
+        lost = {"processes": conductor.losses, "attempts in flight": self._in_flight, "bodies": bodies}
+        manifest.lost = {name: number for name, number in lost.items() if number}
         tally = conductor.merge()
         summary = summary_of(self.directory, self.plan, manifest, tally)
         try:
@@ -188,6 +213,8 @@ def summary_of(directory: SessionDirectory, plan: Plan, manifest: Manifest, tall
         target=manifest.target,
         started_at=manifest.started_at,
         lost=manifest.lost,
+        gaps=manifest.gaps,
+        pauses=manifest.pauses,
     )
     rules = [parse(line) for line in plan.scenario.thresholds]
     return summarise(tally, facts, generator=manifest.generator, rules=rules, windows=manifest.windows)

@@ -13,6 +13,7 @@ from krawall.model.base import PICO_PER_USD
 from krawall.model.exchange import Exchange, Told
 from krawall.model.load import Phase
 from krawall.model.plan import Plan
+from krawall.model.session import State
 from krawall.model.summary import Summary
 from krawall.plugins.assemble import write_scenario
 from krawall.services.directory import SessionDirectory, count
@@ -37,6 +38,8 @@ def _recount(directory: SessionDirectory) -> tuple[Summary, Tally]:
     manifest = directory.manifest()
     if lines.torn:
         manifest.lost = {**manifest.lost, "torn lines": lines.torn}
+    if manifest.state != State.finished and (lost := directory.lost_in_flight()):
+        manifest.lost = {**manifest.lost, "attempts in flight": lost}
     return summary_of(directory, directory.plan(), manifest, tally), tally
 
 

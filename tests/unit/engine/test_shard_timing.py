@@ -154,7 +154,7 @@ async def _stopped(how: str, after_s: float) -> tuple[Kept, Progress]:
 
     async def report(progress: Progress) -> Orders:
         reports.append(progress)
-        late = shard.origin and clock() - shard.origin >= after_s * S
+        late = shard.course.origin and clock() - shard.course.origin >= after_s * S
         return Orders(go_at_ns=clock(), allowance=PLENTY, stop=how if late else "no", reason="because")  # type: ignore[arg-type]
 
     async with asyncio.timeout(100):
