@@ -15,9 +15,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from krawall.archive.buckets import Bucket
-from krawall.archive.cache import Cache, Pushed
+from krawall.archive.cache import Cache, Marks
 from krawall.archive.compact import FILES
 from krawall.archive.readers import readers
+from krawall.clock import wall_ns
 from krawall.errors import DocumentError, NotFound, Place, Unavailable
 
 _SESSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
@@ -63,63 +64,75 @@ class Archive:
         return self.local / "sessions" / _known(session)
 
     async def push(self, session: str, *, names: list[str] | None = None) -> list[str]:
-        """Upload what is new or changed in the session's spool, of `names` if given; return what was uploaded.
+        """Upload what is new or changed on this machine, of `names` if given; return what was uploaded.
 
-        A file that was compressed replaces its plain form. Nothing to do where the archive is a directory.
+        That is what engines wrote to `place`, and what somebody wrote to the folder that `fetch` returned. A file that
+        was compressed replaces its plain form. Nothing to do where the archive is a directory.
         """
         if self._bucket is None:
             return []
-        spool = self._cache.spool(_known(session))
-        pushed = await asyncio.to_thread(Pushed.read, spool)
+        done: list[str] = []
+        async with self._cache.holding(_known(session)):
+            for folder in (self._cache.spool(session), self._cache.folder(session)):
+                done += await self._push(self._bucket, session, folder, names)
+        return done
+
+    async def _push(self, bucket: Bucket, session: str, folder: Path, names: list[str] | None) -> list[str]:
         done = []
-        for name, path in (await asyncio.to_thread(files_in, spool)).items():
+        there = await asyncio.to_thread(files_in, folder)
+        marks = await asyncio.to_thread(Marks, folder)
+        for name, path in there.items():
             if names is not None and name not in names:
                 continue
-            if stamp := pushed.changed(name, path):
-                if not await self._bucket.upload(f"{session}/{name}", path):
+            if here := marks.changed(name):
+                mark = await bucket.upload(f"{session}/{name}", path)
+                if mark is None:
                     continue  # gone meanwhile: compressed
-                pushed.note(name, stamp)
+                marks.note(name, mark, here)
                 done.append(name)
-            if name.endswith(".zst"):
-                plain = name.removesuffix(".zst")
-                if plain in pushed.stamps and not (spool / plain).exists():
-                    await self._bucket.delete([f"{session}/{plain}"])
-                    pushed.forget(plain)
-        await asyncio.to_thread(pushed.write)
+            if name.endswith(".zst") and marks.replaced(plain := name.removesuffix(".zst")):
+                await bucket.delete([f"{session}/{plain}"])
+                marks.forget(plain)
         return done
 
     async def release(self, session: str) -> None:
         """Push what is left and remove the spool: this machine plays the session no longer."""
         if self._bucket is not None:
             await self.push(session)
-            await asyncio.to_thread(shutil.rmtree, self._cache.spool(_known(session)), True)
+            async with self._cache.holding(session):
+                await asyncio.to_thread(_remove, self._cache.spool(session))
 
     async def fetch(self, session: str, *names: str) -> Path:
         """Return a folder of this machine that holds the newest form of the files, of all without `names`.
 
-        Missing ones are left out. Who asks for one of the Parquet files gets all of them.
-
-        Raises:
-            NotFound: the archive has no file of this session.
+        Missing ones are left out; a session without files has an empty folder, or none. Who asks for one of the Parquet
+        files gets all of them. What is written to the folder stays on this machine until `push`.
         """
-        if self._bucket is None:
-            folder = self._home(session)
-            if not await asyncio.to_thread(folder.is_dir):
-                raise NotFound(f"the archive has no files of session {session}")
-            return folder
         wanted = {_name(name) for name in names}
+        if self._bucket is None:
+            return self._home(session)
         if wanted & set(FILES):
             wanted |= set(FILES)
-        there = await self._bucket.files(f"{_known(session)}/")
-        if not there:
-            raise NotFound(f"the archive has no files of session {session}")
-        async with self._cache.filling(session) as filling:
-            for file in there:
-                if (not wanted or file.name in wanted) and not filling.has(file):
-                    await self._bucket.download(f"{session}/{file.name}", filling.path / file.name)
-                    filling.note(file)
-            await asyncio.to_thread(filling.keep_only, {file.name for file in there})
-            return filling.path
+        folder = self._cache.folder(_known(session))
+        async with self._cache.holding(session):
+            if await self._bring(self._bucket, session, folder, wanted):
+                await self._cache.make_room(session)
+        return folder
+
+    async def _bring(self, bucket: Bucket, session: str, folder: Path, wanted: set[str]) -> bool:
+        """Download what the folder does not have; False when it has all of it."""
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        os.utime(folder, ns=(wall_ns(), wall_ns()))  # somebody is about to read it
+        marks = await asyncio.to_thread(Marks, folder)
+        if wanted == set(FILES) and marks.all_of(wanted):
+            return False  # these are written once
+        there = await bucket.files(f"{session}/")
+        missing = [file for file in there if (not wanted or file.name in wanted) and not marks.has(file)]
+        for file in missing:
+            await bucket.download(f"{session}/{file.name}", folder / file.name)
+            marks.note(file.name, file.mark)
+        marks.keep_only({file.name for file in there})
+        return bool(missing)
 
     async def put(self, session: str, name: str, data: bytes) -> None:
         """Write a file, whole or not at all."""
@@ -151,15 +164,13 @@ class Archive:
 
     async def delete(self, session: str) -> None:
         """Remove all files of the session; nothing when there are none."""
-        known = _known(session)
-        if self._bucket is not None:
-            await self._bucket.delete([f"{known}/{file.name}" for file in await self._bucket.files(f"{known}/")])
-            folders = [self._cache.spool(known), self._cache.folder(known)]
-        else:
-            folders = [self._home(known)]
-        for folder in folders:
-            readers.drop(folder)
-            await asyncio.to_thread(_remove, folder)
+        if self._bucket is None:
+            await asyncio.to_thread(_remove, self._home(session))
+            return
+        async with self._cache.holding(_known(session)):
+            await self._bucket.delete([f"{session}/{file.name}" for file in await self._bucket.files(f"{session}/")])
+            for folder in (self._cache.spool(session), self._cache.folder(session)):
+                await asyncio.to_thread(_remove, folder)
 
     async def ping(self) -> None:
         """Ask whether files can be written and listed.
@@ -219,6 +230,7 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _remove(folder: Path) -> None:
+    readers.drop(folder)
     try:
         shutil.rmtree(folder)
     except FileNotFoundError:

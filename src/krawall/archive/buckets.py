@@ -13,7 +13,7 @@ from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
 import obstore
-from obstore.exceptions import BaseError, NotFoundError, UnknownConfigurationKeyError
+from obstore.exceptions import BaseError, UnknownConfigurationKeyError
 from obstore.store import ObjectStore, from_url
 
 from krawall.errors import DocumentError, NotFound, Place, Unavailable
@@ -96,14 +96,18 @@ class Bucket:
         with self._speaking():
             await obstore.put_async(self._store, f"sessions/{key}", data)
 
-    async def upload(self, key: str, path: Path) -> bool:
-        """Write a file from one of this machine, in parts where it is big; False when that one is gone."""
+    async def upload(self, key: str, path: Path) -> str | None:
+        """Write a file from one of this machine, in parts where it is big; return its mark, None when that one is gone."""
         with self._speaking():
             try:
-                await obstore.put_async(self._store, f"sessions/{key}", path, chunk_size=_PIECE, max_concurrency=3)
+                done = await obstore.put_async(
+                    self._store, f"sessions/{key}", path, chunk_size=_PIECE, max_concurrency=3
+                )
             except FileNotFoundError:
-                return False
-        return True
+                if await asyncio.to_thread(path.exists):
+                    raise  # it is the bucket that is not there
+                return None
+        return done["e_tag"] or ""
 
     async def read(self, key: str) -> bytes:
         """Return a file.
@@ -135,7 +139,7 @@ class Bucket:
             for at in range(0, len(keys), _MOST_KEYS):
                 try:
                     await obstore.delete_async(self._store, [f"sessions/{key}" for key in keys[at : at + _MOST_KEYS]])
-                except NotFoundError:
+                except FileNotFoundError:
                     continue
 
     async def ping(self) -> None:
@@ -154,7 +158,7 @@ class Bucket:
             yield
         except UnknownConfigurationKeyError as error:
             raise _wrong(f"{self.shown}: {_first_line(error)}") from None
-        except BaseError as error:
+        except (BaseError, FileNotFoundError, PermissionError) as error:
             raise Unavailable(
                 f"the archive at {self.shown} does not answer: {_first_line(error)}", hint=_HINT
             ) from None
@@ -163,7 +167,7 @@ class Bucket:
     def _naming(self, key: str) -> Iterator[None]:
         try:
             yield
-        except (NotFoundError, FileNotFoundError):
+        except FileNotFoundError:
             session, _, name = key.partition("/")
             raise NotFound(f"session {session} has no file {name!r} in the archive") from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -15,34 +16,76 @@ import msgspec
 from krawall.archive.buckets import File
 from krawall.archive.readers import readers
 from krawall.clock import wall_ns
+from krawall.errors import Unavailable
 
+LOCK_S = 0.05  # between two looks whether another process is done
 IN_USE_NS = 600 * 1_000_000_000  # a folder that was asked for so recently may be read right now
 
-_MARKS = ".marks.json"
+
+class Mark(msgspec.Struct, frozen=True, array_like=True):
+    """One form of a file. `bucket`: how the bucket marks it, `here`: size and time of change on this machine."""
+
+    bucket: str
+    here: str
 
 
-class Filling:
-    """A session's folder in the cache while it is brought up to date. `path`: where it is."""
+class Marks:
+    """What a folder and the bucket have in common, kept in the folder. Owned by whoever holds the session's lock."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._marks: dict[str, str] = _table(path / _MARKS)
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._path = folder / ".marks.json"
+        try:
+            self._marks = msgspec.json.decode(self._path.read_bytes(), type=dict[str, Mark])
+        except (FileNotFoundError, msgspec.DecodeError):
+            self._marks = {}  # nothing is known: everything is transferred again
 
     def has(self, file: File) -> bool:
-        """Whether this form of the file is here already."""
-        return self._marks.get(file.name) == file.mark and (self.path / file.name).exists()
+        """Whether this form of the file is in the folder."""
+        mark = self._marks.get(file.name)
+        return mark is not None and mark.bucket == file.mark and (self.folder / file.name).exists()
 
-    def note(self, file: File) -> None:
-        """Remember that the file is here."""
-        self._marks[file.name] = file.mark
-        _write(self.path / _MARKS, self._marks)
+    def all_of(self, names: set[str]) -> bool:
+        """Whether all these files are in the folder, in whatever form the bucket had them."""
+        return all(name in self._marks and (self.folder / name).exists() for name in names)
+
+    def changed(self, name: str) -> str | None:
+        """Return the file's form here when the bucket does not have it; None when it does, or there is no file."""
+        here = self._here(name)
+        mark = self._marks.get(name)
+        return None if here is None or (mark is not None and mark.here == here) else here
+
+    def note(self, name: str, bucket: str, here: str | None = None) -> None:
+        """Remember that both have the file in these forms; without `here`, the form that it has now."""
+        self._marks[name] = Mark(bucket, here or self._here(name) or "")
+        self._write()
+
+    def replaced(self, name: str) -> bool:
+        """Whether the bucket has the file and the folder has it no longer."""
+        return name in self._marks and not (self.folder / name).exists()
+
+    def forget(self, name: str) -> None:
+        """The bucket has this file no longer."""
+        self._marks.pop(name, None)
+        self._write()
 
     def keep_only(self, names: set[str]) -> None:
-        """Remove files that the bucket has no longer."""
+        """Remove files that the bucket had and has no longer."""
         for name in set(self._marks) - names:
-            (self.path / name).unlink(missing_ok=True)
-            del self._marks[name]
-        _write(self.path / _MARKS, self._marks)
+            (self.folder / name).unlink(missing_ok=True)
+            self.forget(name)
+
+    def _here(self, name: str) -> str | None:
+        try:
+            facts = (self.folder / name).stat()
+        except FileNotFoundError:
+            return None
+        return f"{facts.st_size}-{facts.st_mtime_ns}"
+
+    def _write(self) -> None:
+        temporary = self._path.with_name(f".marks.{os.getpid()}.new")
+        temporary.write_bytes(msgspec.json.encode(self._marks))
+        temporary.replace(self._path)
 
 
 class Cache:
@@ -62,19 +105,25 @@ class Cache:
         return self._root / "fetched" / session
 
     @asynccontextmanager
-    async def filling(self, session: str) -> AsyncIterator[Filling]:
-        """Lend the session's folder to one filler at a time; afterwards make room."""
-        lock = self._locks.setdefault(session, asyncio.Lock())
-        async with lock:
-            path = self.folder(session)
-            path.mkdir(parents=True, exist_ok=True)
-            os.utime(path, ns=(wall_ns(), wall_ns()))
-            yield Filling(path)
-            os.utime(path, ns=(wall_ns(), wall_ns()))
-        await asyncio.to_thread(self._make_room, session)
+    async def holding(self, session: str) -> AsyncIterator[None]:
+        """Keep others, also other processes of this machine, from transferring files of the session meanwhile."""
+        async with self._locks.setdefault(session, asyncio.Lock()):
+            try:
+                handle = _opened(self._root / "locks" / session)
+                try:
+                    while not _locked(handle):  # noqa: ASYNC110  # another process has it
+                        await asyncio.sleep(LOCK_S)
+                    yield
+                finally:
+                    os.close(handle)  # lets go of the lock
+            except OSError as error:
+                raise Unavailable(f"cannot write {self._root}: {error.strerror or error}") from None
+
+    async def make_room(self, besides: str) -> None:
+        """Remove the folders that were not asked for the longest, until the rest fits; not that of session `besides`."""
+        await asyncio.to_thread(self._make_room, besides)
 
     def _make_room(self, besides: str) -> None:
-        """Remove the folders that were not asked for the longest, until the rest fits."""
         folders = sorted(
             (path.stat().st_mtime_ns, path) for path in (self._root / "fetched").iterdir() if path.is_dir()
         )
@@ -89,52 +138,17 @@ class Cache:
                 total -= sizes[path]
 
 
-class Pushed:
-    """What of a spool is in the bucket already: size and time of change of each file when it was uploaded."""
-
-    def __init__(self, spool: Path, stamps: dict[str, str]) -> None:
-        self._spool = spool
-        self.stamps = stamps
-
-    @classmethod
-    def read(cls, spool: Path) -> Pushed:
-        """Return what was noted for a spool."""
-        return cls(spool, _table(spool / ".pushed.json"))
-
-    def changed(self, name: str, path: Path) -> str | None:
-        """Return the file's stamp when it is not the one that was uploaded; None when it is, or there is no file."""
-        try:
-            facts = path.stat()
-        except FileNotFoundError:
-            return None
-        stamp = f"{facts.st_size}-{facts.st_mtime_ns}"
-        return None if self.stamps.get(name) == stamp else stamp
-
-    def note(self, name: str, stamp: str) -> None:
-        """Remember what was uploaded."""
-        self.stamps[name] = stamp
-
-    def forget(self, name: str) -> None:
-        """The bucket has this file no longer."""
-        self.stamps.pop(name, None)
-
-    def write(self) -> None:
-        """Write it down for the next process."""
-        if self._spool.is_dir():
-            _write(self._spool / ".pushed.json", self.stamps)
+def _opened(path: Path) -> int:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
-def _table(path: Path) -> dict[str, str]:
+def _locked(handle: int) -> bool:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
-    except (FileNotFoundError, msgspec.DecodeError):
-        return {}  # nothing is known: everything is transferred again
-
-
-def _write(path: Path, table: dict[str, str]) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
-    temporary.write_bytes(msgspec.json.encode(table))
-    temporary.replace(path)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _bytes_of(folder: Path) -> int:

@@ -35,6 +35,7 @@ def compact(folder: Path, *, compress_log: bool = True) -> int:
     """
     with answering(folder):
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             with _alone(folder):
                 if not (folder / MESSAGES).exists():
                     _write(folder)

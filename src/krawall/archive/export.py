@@ -23,6 +23,7 @@ Format = Literal["csv", "json", "jsonl", "parquet"]
 KINDS: tuple[Kind, ...] = ("messages", "conversations")
 FORMATS: tuple[Format, ...] = ("csv", "json", "jsonl", "parquet")
 
+_SHOWN: dict[Kind, str] = {"messages": columns.MESSAGE_SHOWN, "conversations": columns.CONVERSATION_SHOWN}
 _BATCH = 2 * columns.TEXT_GROUP
 _PIECE = 1 << 20
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -36,7 +37,7 @@ def export(folder: Path, kind: Kind, format: Format, *, until_ns: int | None = N
 
     Raises:
         DocumentError: there is no such kind or format.
-        NotFound, Unavailable: as for `messages`.
+        Unavailable: as for `messages`.
     """
     if kind not in KINDS:
         raise DocumentError("export", [Place("kind", f"{kind!r} is none of {', '.join(KINDS)}")])
@@ -46,7 +47,9 @@ def export(folder: Path, kind: Kind, format: Format, *, until_ns: int | None = N
     if format == "parquet":
         return _parquet(folder, reader, kind, until_ns)
     batches = _batches(folder, reader, kind, until_ns)
-    return {"csv": _csv, "json": _json, "jsonl": _jsonl}[format](batches)
+    if format == "csv":
+        return _csv(_names(folder, reader, kind), batches)
+    return _json(batches) if format == "json" else _jsonl(batches)
 
 
 def _batches(folder: Path, reader: CompactLog | LiveLog, kind: Kind, until_ns: int | None) -> Iterator[list[Row]]:
@@ -73,15 +76,20 @@ def _json(batches: Iterator[list[Row]]) -> Iterator[bytes]:
     yield b"]\n" if before != b"[" else b"[]\n"
 
 
-def _csv(batches: Iterator[list[Row]]) -> Iterator[bytes]:
-    first = True
+def _names(folder: Path, reader: CompactLog | LiveLog, kind: Kind) -> list[str]:
+    with answering(folder), reader.cursor() as cursor:
+        cursor.execute(f"SELECT {_SHOWN[kind]} FROM {kind} LIMIT 0")
+        names = [column[0] for column in cursor.description or []]
+    return [*names, "said", "heard"] if kind == "messages" else names
+
+
+def _csv(names: list[str], batches: Iterator[list[Row]]) -> Iterator[bytes]:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerow(names)
+    yield text.getvalue().encode()
     for batch in batches:
         text = io.StringIO(newline="")
-        writer = csv.writer(text)
-        if first:
-            writer.writerow(batch[0])
-            first = False
-        writer.writerows([cell(value) for value in row.values()] for row in batch)
+        csv.writer(text).writerows([cell(value) for value in row.values()] for row in batch)
         yield text.getvalue().encode()
 
 
@@ -97,11 +105,13 @@ def cell(value: object) -> object:
 
 
 def _parquet(folder: Path, reader: CompactLog | LiveLog, kind: Kind, until_ns: int | None) -> Iterator[bytes]:
-    with answering(folder), tempfile.NamedTemporaryFile(dir=reader.work, suffix=".parquet") as file:
+    with answering(folder), tempfile.TemporaryDirectory(dir=reader.work) as made:
+        path = Path(made) / f"{kind}.parquet"
         with reader.cursor(until_ns) as cursor:
-            _write(cursor, kind, reader.newest(cursor, kind, until_ns), Path(file.name))
-        while piece := file.read(_PIECE):
-            yield piece
+            _write(cursor, kind, reader.newest(cursor, kind, until_ns), path)
+        with open(path, "rb") as file:
+            while piece := file.read(_PIECE):
+                yield piece
 
 
 def _write(cursor: Connection, kind: Kind, newest: int, path: Path) -> None:

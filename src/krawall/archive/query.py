@@ -1,4 +1,5 @@
-"""Questions about the messages of a session, running or over. They block: for a thread. The folder is that of the session.
+"""Questions about the messages of a session, running or over. They block: for a thread. The folder is that of the session;
+one that is not there, or has no log yet, has no messages.
 
 The work of one call is bounded: a page holds at most `limit` items, and fewer where they lie far apart in a big session.
 `next` alone says whether there are more.
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from krawall.archive import columns
 from krawall.archive.duck import Connection, answering
+from krawall.archive.export import export as export
 from krawall.archive.pages import Asked, Row, find, messages_of, near, records, rows
 from krawall.archive.readers import readers
 
@@ -57,7 +59,6 @@ def messages(
             and a half to now, so that all lines of that time are written: numbers are then those it will always have.
 
     Raises:
-        NotFound: there is no such folder.
         Unavailable: its files cannot be read.
     """
     kind = None if error == "any" else error
@@ -96,7 +97,7 @@ def conversations(
     it died and that nobody played again. `search`: text in the reason, or a conversation's number.
 
     Raises:
-        NotFound, Unavailable: as for `messages`.
+        Unavailable: as for `messages`.
     """
     where, facts = _where(outcome=outcome)
     if search:
@@ -119,7 +120,7 @@ def conversation(folder: Path, number: int, *, until_ns: int | None = None) -> l
     there twice, one playing after the other.
 
     Raises:
-        NotFound, Unavailable: as for `messages`.
+        Unavailable: as for `messages`.
     """
     reader = readers.get(folder)
     with answering(folder), reader.cursor(until_ns) as cursor:

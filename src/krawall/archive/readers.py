@@ -10,7 +10,6 @@ from pathlib import Path
 from krawall.archive.compact import FILES, MESSAGES
 from krawall.archive.duck import Connection, answering, connect, quoted
 from krawall.archive.live import LiveLog, highest
-from krawall.errors import NotFound
 
 MOST = 4  # sessions at hand, each with up to 256 MB
 
@@ -44,15 +43,12 @@ class Readers:
         self._open: OrderedDict[Path, tuple[object, CompactLog | LiveLog]] = OrderedDict()
 
     def get(self, folder: Path) -> CompactLog | LiveLog:
-        """Return the tables of the session in `folder`: its Parquet files, or its log until there are some.
+        """Return the tables of the session in `folder`: its Parquet files, or its log until there are some; a folder that is not there (yet) is empty.
 
         Raises:
-            NotFound: there is no such folder.
             Unavailable: the files cannot be read.
         """
         folder = folder.absolute()
-        if not folder.is_dir():
-            raise NotFound(f"there are no files of a session in {folder}")
         stamp = _stamp(folder)
         with self._lock:
             known = self._open.pop(folder, None)

@@ -78,9 +78,10 @@ def compress(path: Path) -> Path:
     temporary = path.with_name(f".{goal.name}.new")
     with open(path, "rb") as source, open(temporary, "wb") as sink:
         os.fchmod(sink.fileno(), os.fstat(source.fileno()).st_mode & 0o777)
-        with zstd.open(sink, "wb", level=_LEVEL) as packed:
-            while chunk := source.read(_CHUNK):
-                packed.write(chunk)
+        packer = zstd.ZstdCompressor(level=_LEVEL)
+        while chunk := source.read(_CHUNK):
+            sink.write(packer.compress(chunk))
+        sink.write(packer.flush())  # ends the frame, also that of no bytes at all
         sink.flush()
         os.fsync(sink.fileno())
     temporary.replace(goal)
