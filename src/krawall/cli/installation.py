@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -45,6 +46,7 @@ async def installation(settings: Settings) -> AsyncIterator[App]:
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[App]:
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it speaks of itself at every start
     own = settings.database_url.startswith("sqlite")
     async with open_app(settings, migrate=own) as app:
         if missing := await app.store.pending():

@@ -51,7 +51,7 @@ def print_list(
         )
     for row in told:
         table.add_row(*(_cell(row[index], console.encoding) for index in shown))
-    console.print(table, highlight=False)
+    _print(console, table)
 
 
 def print_facts(facts: Iterable[tuple[str, object]]) -> None:
@@ -63,7 +63,7 @@ def print_facts(facts: Iterable[tuple[str, object]]) -> None:
     for name, value in facts:
         if value not in (None, ""):
             table.add_row(Text(name, "dim"), _cell(value, console.encoding))
-    console.print(table, highlight=False)
+    _print(console, table)
 
 
 def say(text: str) -> None:
@@ -79,6 +79,13 @@ def when(text: str | None) -> str:
 
 def _console() -> Console:
     return Console(file=sys.stdout, width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False)
+
+
+def _print(console: Console, table: Table) -> None:
+    with console.capture() as drawn:
+        console.print(table, highlight=False)
+    sys.stdout.writelines(f"{line.rstrip()}\n" for line in drawn.get().splitlines())
+    sys.stdout.flush()
 
 
 def _cell(value: object, encoding: str) -> Text:

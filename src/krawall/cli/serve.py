@@ -14,7 +14,7 @@ from krawall.app import App
 from krawall.cli.installation import environment_of, installation
 from krawall.cli.keeper import Keeper
 from krawall.cli.places import Data, Url
-from krawall.cli.signals import once_and_again
+from krawall.cli.signals import Ending
 from krawall.errors import Conflict, KrawallError, Unavailable
 from krawall.services.accounts import needs_account
 from krawall.settings import Settings, read_settings
@@ -65,10 +65,10 @@ def serve(
 
 
 async def _serve(settings: Settings, listening: socket.socket) -> None:
-    stop, now = asyncio.Event(), asyncio.Event()
-    once_and_again(lambda: _told(stop, "stopping in order; once more stops at once"), now.set)
+    ending = Ending(lambda: _say("stopping in order; once more stops at once"))
     async with installation(settings) as app:
         await _guard(app, settings)
+        ending.opened()
         keeper = Keeper(settings.home, environment_of(settings), _say)
         async with asyncio.TaskGroup() as group:
 
@@ -76,9 +76,9 @@ async def _serve(settings: Settings, listening: socket.socket) -> None:
                 sys.stdout.write(f"krawall serves on {url_of(settings.host, listening)}  (data: {settings.home})\n")
                 sys.stdout.flush()
                 if settings.worker:
-                    group.create_task(keeper.keep(stop, now))
+                    group.create_task(keeper.keep(ending.stop, ending.now))
 
-            await serve_api(app, listening, stop=stop, now=now, ready=ready)
+            await serve_api(app, listening, stop=ending.stop, now=ending.now, ready=ready)
 
 
 async def _guard(app: App, settings: Settings) -> None:
@@ -124,6 +124,7 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 
     Raises:
         KrawallError: the first one, if groups of tasks have wrapped it.
+        KeyboardInterrupt: it was told to end before it had opened what it needs.
     """
     try:
         import uvloop
@@ -133,18 +134,17 @@ def run(main: Coroutine[Any, Any, None]) -> None:
         runner = uvloop.run
     try:
         runner(main)
-    except* KrawallError as raised:
-        raise _first(raised) from None
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+    except BaseExceptionGroup as raised:
+        if (known := raised.subgroup(KrawallError)) is None:
+            raise
+        raise _first(known) from None
 
 
 def _first(group: BaseExceptionGroup[KrawallError]) -> KrawallError:
     error = group.exceptions[0]
     return _first(error) if isinstance(error, BaseExceptionGroup) else error
-
-
-def _told(event: asyncio.Event, words: str) -> None:
-    event.set()
-    _say(words)
 
 
 def _say(words: str) -> None:

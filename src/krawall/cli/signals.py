@@ -10,16 +10,34 @@ from collections.abc import Callable
 INTERRUPTED = 130
 
 
-def once_and_again(once: Callable[[], None], again: Callable[[], None]) -> None:
-    """Call `once` at the first SIGINT or SIGTERM and `again` at the second; the third ends the process."""
-    left = [once, again]
+class Ending:
+    """How a process is asked to end. `stop` is set by the first signal, `now` by the second; the third ends the process.
 
-    def asked() -> None:
-        if left:
-            left.pop(0)()
-        else:
+    Before `opened` is called there is nothing to end in order: the first signal cancels the task that opens.
+    """
+
+    def __init__(self, asked: Callable[[], None], again: Callable[[], None] | None = None) -> None:
+        self.stop, self.now = asyncio.Event(), asyncio.Event()
+        self._asked, self._again = asked, again
+        self._opening = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._signalled)
+
+    def opened(self) -> None:
+        """From now on the first signal means: in order."""
+        self._opening = None
+
+    def _signalled(self) -> None:
+        if self.now.is_set():
             os._exit(INTERRUPTED)
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, asked)
+        if self.stop.is_set():
+            self.now.set()
+            if self._again:
+                self._again()
+            return
+        self.stop.set()
+        if self._opening:
+            self._opening.cancel()
+        else:
+            self._asked()

@@ -15,7 +15,7 @@ from krawall.cli.keeper import TAKEN
 from krawall.cli.locks import WORKER, Holder, Lock, take
 from krawall.cli.places import Data, Url
 from krawall.cli.serve import run
-from krawall.cli.signals import INTERRUPTED, once_and_again
+from krawall.cli.signals import INTERRUPTED, Ending
 from krawall.settings import Settings, read_settings
 from krawall.worker.main import work
 from krawall.worker.tools import Tools
@@ -66,20 +66,20 @@ def worker(
 
 
 async def _worker(settings: Settings, name: str, attached: bool, codes: list[int]) -> None:
-    stop = asyncio.Event()
-    once_and_again(stop.set, lambda: os._exit(INTERRUPTED))  # engines end with us: their pipes close
+    ending = Ending(lambda: None, lambda: os._exit(INTERRUPTED))  # engines end with us: their pipes close
     lock = await _own(settings) if attached else None
     if attached and lock is None:
         codes.append(TAKEN)
         return
     async with installation(settings) as app:
+        ending.opened()
         tools = app.tools(name)
         if not attached:
             sys.stdout.write(f"krawall worker {tools.id} takes jobs, {tools.engines} engines at once\n")
             sys.stdout.flush()
         async with asyncio.TaskGroup() as group:
-            watching = group.create_task(_with_server(lock, tools, stop)) if lock else None
-            await work(tools, stop)
+            watching = group.create_task(_with_server(lock, tools, ending.stop)) if lock else None
+            await work(tools, ending.stop)
             if watching:
                 watching.cancel()
 
