@@ -62,6 +62,14 @@ class Installation:
             )
         return self.processes[name]
 
+    def run(self, *arguments: str) -> str:
+        """Run `krawall ARGUMENTS` to its end and return what it printed."""
+        command = [sys.executable, "-m", "krawall", *arguments]
+        done = subprocess.run(
+            command, cwd=self.home, env=self._environment, capture_output=True, text=True, timeout=120, check=True
+        )
+        return done.stdout
+
     def serve(self, port: int, *arguments: str) -> None:
         """Start the server on `port` and wait until it is ready."""
         self.url = f"http://127.0.0.1:{port}"
@@ -74,6 +82,10 @@ class Installation:
         self.start("bot", "mock", "--port", str(port), *arguments)
         self.until(lambda: self._answers(f"{url}/stats"))
         return url
+
+    def behave(self, bot: str, **behaviour: object) -> None:
+        """Tell a running mock bot how to behave."""
+        self.client.put(f"{bot}/behaviour", json=behaviour).raise_for_status()
 
     def kill(self, name: str) -> None:
         """Kill a process (SIGKILL) and wait until it is gone."""
