@@ -97,8 +97,11 @@ def _operations(whole: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any
 
 
 def _errors(path: str, method: str, operation: dict[str, Any]) -> None:
-    """Document every problem that a route can answer with."""
+    """Document every problem that a route can answer with, and that an answer without a model is text."""
     responses = operation["responses"]
+    for status, answer in responses.items():
+        if status < "300" and status != "204":
+            answer.setdefault("content", {"text/plain": {"schema": {"type": "string"}}})
     possible = {"400", "401", "403", "422", "429", "500", "503"}
     if "{" in path:
         possible.add("404")
