@@ -25,6 +25,7 @@ from krawall.queue.valkey import find_server
 from krawall.services.directory import SessionDirectory
 from krawall.testing.databases import postgres_server
 from krawall.testing.installation import Installation
+from krawall.testing.storm import events_of
 
 HUB, WORKERS = "kr-hub", ("kr-w1", "kr-w2", "kr-w3")
 CONTROL = "10.77.0"
@@ -112,7 +113,7 @@ def cut(hosts: Hosts) -> dict[str, Any]:
         "the victim sent its last message s after the cut": round((max(blind) - cut_at) / 1e9, 2) if blind else 0.0,
         "messages it sent in that time": len(blind), "segments": [path.name for path in directory.segments()],
         "gaps": done["summary"].get("gaps"), "lost": done["summary"]["lost"],
-        "events": [event["type"] for event in hosts.get(f"/sessions/{id}/events?limit=1000")["items"]],
+        "events": [event["type"] for event in events_of(hosts, id)],
         "answered by the bots": sum(record["status"] == 200 for records in seen.values() for record in records),
         "attempts in summary and log": [done["summary"]["attempts"], logged],
         "report names the gap": b"gap" in hosts.client.get(f"{hosts.url}/api/v1/sessions/{id}/report").content.lower(),

@@ -13,7 +13,6 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 from random import Random
 
@@ -65,7 +64,7 @@ def main() -> int:
             place.finished(id, 240)
         time.sleep(25)  # what is due is delivered, what is lost is found
         told = judge(storm, sessions, bot, folder / "archive", hooks)
-        print(json.dumps({**asdict(told), "kills in all": sum(told.kills.values())}, indent=1))
+        print(json.dumps({**vars(told), "kills in all": sum(told.kills.values())}, indent=1))
         if told.problems:
             (Path(tempfile.gettempdir()) / "krawall-storm.out").write_text(place.said(200_000))
         return 1 if told.problems else 0

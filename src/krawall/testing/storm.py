@@ -188,8 +188,18 @@ def _judge_log(told: Told, id: str, session: Any, records: list[Any], archive: P
         told.problems.append(f"{id}: the summary says {session['summary']['attempts']} attempts, its log {len(lines)}")
 
 
+def events_of(installation: Installation, session: str) -> list[Any]:
+    """Return all events of a session in order."""
+    found: list[Any] = []
+    while page := installation.get(f"/sessions/{session}/events?limit=200&after={found[-1]['number'] if found else 0}")[
+        "items"
+    ]:
+        found += page
+    return found
+
+
 def _judge_events(told: Told, id: str, installation: Installation, hooks: Listener) -> None:
-    events = installation.get(f"/sessions/{id}/events?limit=1000")["items"]
+    events = events_of(installation, id)
     numbers = sorted(event["number"] for event in events)
     told.events += len(events)
     told.replaced += sum(event["type"] == "shard.replaced" for event in events)

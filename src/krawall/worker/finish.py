@@ -60,7 +60,7 @@ async def _manifest(tools: Tools, session: Session, rows: Rows, conductor: Condu
     manifest.points = [
         msgspec.json.decode(body, type=Point) for _, body in await tools.store.ticks.since(session.id, -1, 1_000_000)
     ]
-    manifest.gaps = conductor.gaps
+    manifest.gaps, manifest.pauses = conductor.gaps, conductor.pauses
     directory = SessionDirectory(tools.archive.place(session.id))
     lost = {"processes": conductor.losses, "bodies": sum(health.bodies_dropped for health in conductor.health)}
     lost["attempts in flight"] = directory.lost_in_flight()
