@@ -260,9 +260,9 @@ async def diagnose_session(request: Request, caller: Reader, id: SessionId) -> D
 
 
 @router.post("/{id}/stop")
-async def stop_session(request: Request, caller: Runner, id: SessionId, body: Stop | None = None) -> SessionView:
+async def stop_session(request: Request, caller: Runner, id: SessionId, body: Stop = Stop()) -> SessionView:
     """Stop a session: no new turns; turns in flight may finish, unless `now`."""
-    return session_view(await app_of(request).sessions.stop(id, caller.name, bool(body and body.now)))
+    return session_view(await app_of(request).sessions.stop(id, caller.name, body.now))
 
 
 @router.post("/{id}/cancel")

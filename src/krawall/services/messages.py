@@ -18,8 +18,8 @@ from krawall.clock import wall_ns
 from krawall.errors import Conflict, NotFound
 from krawall.model.session import Session, State
 from krawall.model.summary import Point
+from krawall.services.aside import aside
 from krawall.services.exports import MEDIA_TYPES, Export, Row, What, begun, check, flat, from_thread, rows_as
-from krawall.services.reading import write_report
 from krawall.store.store import Store
 
 T = TypeVar("T")
@@ -107,8 +107,9 @@ class Messages:
             if "manifest.json" not in names:
                 raise NotFound(f"{id} has no report: it ended before anything was played") from None
             wanted = [name for name in names if name.startswith(LOG) or name in ("manifest.json", "plan.json")]
-            written = await asyncio.to_thread(write_report, await self._archive.fetch(id, *wanted))
-            page = await asyncio.to_thread(written.read_bytes)
+            folder = await self._archive.fetch(id, *wanted)
+            await aside("report", folder)
+            page = await asyncio.to_thread((folder / REPORT).read_bytes)
             await self._archive.put(id, REPORT, page)
             return page
 
