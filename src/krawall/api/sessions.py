@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, Header, Query, Request, Response
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from krawall.api.auth import Reader, Runner
 from krawall.api.bodies import YAML, Body, wants_yaml
@@ -65,6 +65,12 @@ Sort = Literal[
 STARTED: dict[int | str, dict[str, Any]] = {
     202: {"headers": {"Location": {"description": "where the session is", "schema": {"type": "string"}}}}
 }
+
+
+class NewSession(StartSession):
+    """What a session is made of: names of kept documents, or documents themselves, and what is laid over them."""
+
+    model_config = ConfigDict(defer_build=False)  # FastAPI silences a warning while it builds, not later
 
 
 class Stop(Body):
@@ -159,7 +165,7 @@ async def list_sessions(
 
 @router.post("", status_code=202, responses=STARTED)
 async def start_session(
-    request: Request, response: Response, caller: Runner, body: StartSession, key: Key = None
+    request: Request, response: Response, caller: Runner, body: NewSession, key: Key = None
 ) -> SessionView:
     """Plan a session and put it into the queue. The answer does not wait for it to begin."""
     started = await app_of(request).sessions.start(body, caller.name, key)

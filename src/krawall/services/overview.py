@@ -11,7 +11,7 @@ from krawall.errors import KrawallError, Unavailable
 from krawall.model.base import NS_PER_S, Record
 from krawall.model.event import Event
 from krawall.model.kept import WorkerFacts
-from krawall.model.session import Session
+from krawall.model.session import Session, State
 from krawall.queue.bus import Bus
 from krawall.queue.jobs import Jobs
 from krawall.queue.valkey import ServerFacts, facts
@@ -81,7 +81,7 @@ class Overview:
             Unavailable: the database is away.
         """
         now = wall_ns()
-        counts = (await self.queue()).counts
+        counts = await self._counts()
         return Dashboard(
             live=await self._store.sessions.unfinished(),
             active_jobs=sum(states.get("active", 0) for states in counts.values()),
@@ -134,10 +134,20 @@ class Overview:
             Unavailable: the database is away.
         """
         session = await self._store.sessions.get(id)
-        queue = await _check(self._queue)
+        if session.state is State.finished:
+            return []
+        queue = await _check(self._ping)
         return await diagnosis.diagnose(
             self._store, session, alive=alive(await self.workers()), queue="" if queue.ok else queue.detail
         )
+
+    async def _counts(self) -> dict[str, dict[str, int]]:
+        """Return the jobs by queue and state, none when the queue does not answer."""
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                return await self._jobs.counts()
+        except (TimeoutError, Unavailable):
+            return {}
 
     async def _database(self) -> str:
         await self._store.database.ping()
@@ -147,6 +157,10 @@ class Overview:
         if pending := await self._store.pending():
             raise Unavailable(f"the database needs migrations: {', '.join(pending)}", hint="run `krawall migrate`")
         return "up to date"
+
+    async def _ping(self) -> str:
+        await self._bus.ping()
+        return "answers"
 
     async def _queue(self) -> str:
         await self._bus.ping()
