@@ -1,15 +1,26 @@
 """How fast the messages of a big session are found: writes a log of many lines, compacts it, times the questions of the UI.
 
-    python bench/archive.py [--messages 1000000] [--folder DIR] [--kept]
+    python bench/archive.py [--messages 1000000] [--folder DIR] [--live]
 
-Each question is asked several times; the median and the slowest are shown, in ms, with the process's peak memory.
+Each question is asked seven times: median and slowest in ms, and the processor time of the fastest, which others on the
+machine disturb less. A folder that was named is kept, and used again. `--live` asks the log as it is, before compaction.
 """
 
 from __future__ import annotations
 
+import argparse
 import random
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+from krawall.archive.compact import compact
+from krawall.archive.export import export
+from krawall.archive.query import MessagePage, conversation, conversations, messages
+from krawall.archive.segments import segments
 from krawall.model.exchange import Check, Checked, Exchange, Fault, FaultKind, Line, Told, Usage
 from krawall.version import __version__
 from krawall.wire.log import Header, encode_lines
@@ -83,3 +94,81 @@ def _lines(index: int, shard: int, dice: random.Random, words: list[str]) -> lis
         return [message]
     told = Told(conversation, message.user, "measure", sent, sent, sent + took, "completed", TURNS, 1000, 500, 10**9)
     return [message, Checked(conversation, turn + 1, "measure", "steps.9", [Check("polite", True)]), told]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--messages", type=int, default=1_000_000)
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--live", action="store_true")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as made:
+        folder = asked.folder or Path(made)
+        if not segments(folder / "log"):
+            _once("write the log", lambda: write_log(folder, asked.messages))
+        size = sum(path.stat().st_size for path in (folder / "log").iterdir())
+        print(f"log: {size / 1e6:,.0f} MB")
+        if asked.live:
+            _once("read the log in", lambda: messages(folder))
+        else:
+            _once("compact", lambda: compact(folder, compress_log=False))
+            print(f"Parquet: {sum(path.stat().st_size for path in folder.glob('*.parquet')) / 1e6:,.0f} MB")
+        _ask(folder)
+        for format in ("csv", "jsonl", "parquet"):
+            _once(f"export {format}", lambda: sum(map(len, export(folder, "messages", format))))  # noqa: B023
+
+
+def _ask(folder: Path) -> None:
+    newest = messages(folder).newest
+    middle = newest // 2
+    some = messages(folder, start=middle, limit=1).items[0]
+    questions: dict[str, Callable[[], MessagePage]] = {
+        "first page": lambda: messages(folder),
+        "page in the middle": lambda: messages(folder, start=middle),
+        "last page": lambda: messages(folder, start=newest - 199),
+        "page without texts": lambda: messages(folder, start=middle, bodies=False),
+        "any error": lambda: messages(folder, error="any"),
+        "rare error": lambda: messages(folder, error="connect"),
+        "error of one in a thousand": lambda: messages(folder, error="timeout"),
+        "the same without texts": lambda: messages(folder, error="timeout", bodies=False),
+        "status": lambda: messages(folder, status=429),
+        "conversation": lambda: messages(folder, conversation=some["conversation"]),
+        "slow ones": lambda: messages(folder, slower_ms=4000, bodies=False),
+        "search: in every page": lambda: messages(folder, search="rad"),
+        "search: a phrase that is there": lambda: messages(folder, search=some["said"][:12]),
+        "search: nowhere": lambda: messages(folder, search="zzqqzz"),
+        "conversations": lambda: conversations(folder, start=newest // 16),
+    }
+    for name, question in questions.items():
+        _often(name, question)
+    _often("one conversation", lambda: MessagePage(conversation(folder, some["conversation"]), None, newest))
+    start: int | None = 0
+    began, calls = time.perf_counter(), 0
+    while start is not None:
+        start, calls = messages(folder, search="zzqqzz", start=start).next, calls + 1
+    print(f"{'search: nowhere, to the end':34} {(time.perf_counter() - began) * 1e3:9.1f} ms in {calls} pages")
+
+
+def _often(name: str, question: Callable[[], MessagePage]) -> None:
+    walls, works = [], []
+    for _ in range(7):
+        began, work = time.perf_counter(), time.process_time()
+        page = question()
+        walls.append((time.perf_counter() - began) * 1e3)
+        works.append((time.process_time() - work) * 1e3)
+    print(
+        f"{name:34} {statistics.median(walls):9.1f} {max(walls):9.1f} ms   cpu {min(works):6.1f} ms   "
+        f"{len(page.items):4} rows{'' if page.next is None else ' ...'}"
+    )
+
+
+def _once(name: str, work: Callable[[], object]) -> None:
+    began = time.perf_counter()
+    work()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    print(f"{name:34} {time.perf_counter() - began:9.1f} s    peak of memory {peak:,.0f} MB", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -20,7 +20,7 @@ from krawall.errors import DocumentError, NotFound, Place, Unavailable
 
 SCHEMES = ("s3", "gs", "az")
 _OPTIONS = {"endpoint": "endpoint", "region": "region", "anonymous": "skip_signature"}
-_KEYS = {"AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "GOOGLE_SERVICE_ACCOUNT", "AZURE_STORAGE_ACCOUNT_KEY"}
+_KEYS = {"AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE"}
 _PIECE = 8 << 20  # bytes of a part; S3 refuses parts of less than 5 MB
 _MOST_KEYS = 1000  # of one request to delete
 _HINT = "look at the bucket's name, the endpoint, and the keys in the environment (AWS_ACCESS_KEY_ID, ...)"
@@ -61,7 +61,11 @@ class Bucket:
         given = dict(parse_qsl(parts.query))
         if unknown := set(given) - set(_OPTIONS):
             raise _wrong(f"{shown!r} has no option {min(unknown)!r}; there are {', '.join(_OPTIONS)}")
-        if "endpoint" in given and "anonymous" not in given and not _KEYS & set(os.environ):
+        if (
+            parts.scheme == "s3"
+            and given.keys() & {"endpoint", "anonymous"} == {"endpoint"}
+            and not _KEYS & set(os.environ)
+        ):
             # Without keys the client would ask the metadata service of a cloud for some, which another server has not.
             raise DocumentError("archive", [Place("archive", f"{shown!r} has no keys")], hint=_HINT)
         config: dict[str, Any] = {_OPTIONS[name]: value for name, value in given.items()}

@@ -24,6 +24,7 @@ KINDS: tuple[Kind, ...] = ("messages", "conversations")
 FORMATS: tuple[Format, ...] = ("csv", "json", "jsonl", "parquet")
 
 _SHOWN: dict[Kind, str] = {"messages": columns.MESSAGE_SHOWN, "conversations": columns.CONVERSATION_SHOWN}
+_NUMBERS = ("INTEGER", "BIGINT", "DOUBLE")
 _BATCH = 2 * columns.TEXT_GROUP
 _PIECE = 1 << 20
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -48,7 +49,7 @@ def export(folder: Path, kind: Kind, format: Format, *, until_ns: int | None = N
         return _parquet(folder, reader, kind, until_ns)
     batches = _batches(folder, reader, kind, until_ns)
     if format == "csv":
-        return _csv(_names(folder, reader, kind), batches)
+        return _csv(_columns(folder, reader, kind), batches)
     return _json(batches) if format == "json" else _jsonl(batches)
 
 
@@ -76,20 +77,25 @@ def _json(batches: Iterator[list[Row]]) -> Iterator[bytes]:
     yield b"]\n" if before != b"[" else b"[]\n"
 
 
-def _names(folder: Path, reader: CompactLog | LiveLog, kind: Kind) -> list[str]:
+def _columns(folder: Path, reader: CompactLog | LiveLog, kind: Kind) -> dict[str, bool]:
+    """Return the columns, and whether what they hold is a number."""
     with answering(folder), reader.cursor() as cursor:
         cursor.execute(f"SELECT {_SHOWN[kind]} FROM {kind} LIMIT 0")
-        names = [column[0] for column in cursor.description or []]
-    return [*names, "said", "heard"] if kind == "messages" else names
+        found = {column[0]: str(column[1]) in _NUMBERS for column in cursor.description or []}
+    return {**found, "said": False, "heard": False} if kind == "messages" else found
 
 
-def _csv(names: list[str], batches: Iterator[list[Row]]) -> Iterator[bytes]:
+def _csv(names: dict[str, bool], batches: Iterator[list[Row]]) -> Iterator[bytes]:
     text = io.StringIO(newline="")
     csv.writer(text).writerow(names)
     yield text.getvalue().encode()
+    others = [name for name, number in names.items() if not number]
     for batch in batches:
+        for row in batch:
+            for name in others:
+                row[name] = cell(row[name])
         text = io.StringIO(newline="")
-        csv.writer(text).writerows([cell(value) for value in row.values()] for row in batch)
+        csv.writer(text).writerows(row.values() for row in batch)
         yield text.getvalue().encode()
 
 

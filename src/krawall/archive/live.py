@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from krawall.archive import columns
@@ -41,9 +42,7 @@ class LiveLog:
     def cursor(self, until_ns: int | None = None) -> Connection:
         """Return a connection that sees the tables as far as `until_ns`, ns since the session began; None: all of it."""
         with self._lock:
-            for key, path in segments(self._log).items():
-                if key not in self._whole:
-                    self._take_in(key, path)
+            self._take_in()
             for table in _TABLES:
                 self._settle(table, _ALWAYS if until_ns is None else until_ns)
             return self._connection.cursor()
@@ -56,7 +55,7 @@ class LiveLog:
         empty = self.work / "0-0-0.jsonl"
         empty.write_bytes(b"{}\n")
         self._connection.execute(
-            f"CREATE TABLE lines AS SELECT * FROM ({columns.LINES}) WHERE false", {"files": [str(empty)]}
+            f"CREATE TEMP TABLE lines AS SELECT * FROM ({columns.LINES}) WHERE false", {"files": [str(empty)]}
         )
         for table, (select, _, order) in _TABLES.items():
             self._connection.execute(f"CREATE TABLE new_{table} AS {select} FROM lines")
@@ -64,41 +63,49 @@ class LiveLog:
         self._connection.execute(f"CREATE TABLE checked AS {columns.CHECKED} FROM lines")
         self._connection.execute(f"CREATE VIEW texts AS SELECT n, {columns.TEXTS} FROM messages")
 
-    def _take_in(self, key: SegmentKey, path: Path) -> None:
-        """Read the whole lines that a segment has gained."""
+    def _take_in(self) -> None:
+        """Read the whole lines that segments have gained, of all segments at once as far as they are few."""
+        chunks: dict[SegmentKey, int] = {}  # where the next one begins, of those that wait to be loaded
+        held, whole = 0, set()
+        for key, path in segments(self._log).items():
+            for data, end in self._gained(key, path) if key not in self._whole else ():
+                (self.work / f"{key.shard}-{key.attempt}-{key.number}.jsonl").write_bytes(data)
+                chunks[key] = end
+                held += len(data)
+                if held >= CHUNK:
+                    self._load(chunks)
+                    chunks, held = {}, 0
+            if path.suffix == ".zst":  # no longer written to
+                whole.add(key)
+        if chunks:
+            self._load(chunks)
+        self._whole |= whole
+
+    def _gained(self, key: SegmentKey, path: Path) -> Iterator[tuple[memoryview, int]]:
+        """Yield what a segment has gained, in chunks of whole lines, each with where the next one begins."""
         at = self._read.get(key, 0)
         with suppress(FileNotFoundError, *BROKEN), open_segment(path) as file:
-            if path.suffix != ".zst" and path.exists() and path.stat().st_size <= at:
-                return
             file.seek(at)
             while data := file.read(CHUNK) + file.readline():
                 end = data.rfind(b"\n") + 1
-                self._load(key, memoryview(data)[:end])
-                self._read[key] = at = at + end
+                at += end
+                if end:
+                    yield memoryview(data)[:end], at
                 if end < len(data):
-                    break
-        if path.suffix == ".zst":  # no longer written to
-            self._whole.add(key)
+                    return
 
-    def _load(self, key: SegmentKey, data: memoryview) -> None:
-        if not data:
-            return
-        chunk = self.work / f"{key.shard}-{key.attempt}-{key.number}.jsonl"
-        chunk.write_bytes(data)
+    def _load(self, chunks: dict[SegmentKey, int]) -> None:
+        paths = [self.work / f"{key.shard}-{key.attempt}-{key.number}.jsonl" for key in chunks]
         run = self._connection.execute
-        run("BEGIN")
-        try:
-            run(f"CREATE OR REPLACE TABLE lines AS {columns.LINES}", {"files": [str(chunk)]})
+        with self._transaction():
+            run(f"CREATE OR REPLACE TEMP TABLE lines AS {columns.LINES}", {"files": [str(path) for path in paths]})
             for table, (select, condition, _) in _TABLES.items():
                 run(f"INSERT INTO new_{table} {select} FROM lines WHERE {condition}")
             run(f"INSERT INTO checked {columns.CHECKED} FROM lines WHERE {columns.IS_CHECKED}")
-            run("DELETE FROM lines")
-            run("COMMIT")
-        except BaseException:
-            run("ROLLBACK")
-            raise
-        finally:
-            chunk.unlink()
+            run("DROP TABLE lines")
+        self._read |= chunks
+        for path in paths:
+            path.unlink()
 
     def _settle(self, table: str, until_ns: int) -> None:
         """Number the rows that were done by `until_ns`."""
@@ -107,16 +114,23 @@ class LiveLog:
         due = run(f"SELECT count(*) FROM new_{table} WHERE done_ns <= $until", until).fetchone()
         if not due or not due[0]:
             return
-        run("BEGIN")
-        try:
+        with self._transaction():
             rows = columns.numbered(f"SELECT * FROM new_{table} WHERE done_ns <= $until", order, base)
             run(f"INSERT INTO {table} {rows}", until)
             run(f"CREATE OR REPLACE TABLE new_{table} AS SELECT * FROM new_{table} WHERE done_ns > $until", until)
-            run("COMMIT")
-        except BaseException:
-            run("ROLLBACK")
-            raise
         self._rows[table] = base + due[0]
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        done = False
+        self._connection.execute("BEGIN")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+            done = True
+        finally:
+            if not done:
+                self._connection.execute("ROLLBACK")
 
 
 def highest(cursor: Connection, table: str, until_ns: int | None = None) -> int:

@@ -11,7 +11,7 @@ from krawall.archive import columns
 from krawall.archive.duck import Connection
 from krawall.clock import monotonic_ns
 
-SEARCH_NS = 80_000_000  # after so long a search hands back what it has found, and where to go on
+SEARCH_NS = 100_000_000  # after so long a search hands back what it has found, and where to go on
 SEARCH_ROWS = (2 * columns.TEXT_GROUP, 8 * columns.TEXT_GROUP)  # read at a time by a search: first, and at most
 MOST_GROUPS = 16  # row groups that a page reads texts from: 2 to 4 ms each
 
@@ -58,7 +58,7 @@ def _search(cursor: Connection, asked: Asked, newest: int) -> Found:
     """Read texts, a window of rows at a time, until the page is full or the time is up."""
     found: list[int] = []
     at, window, began = asked.start, SEARCH_ROWS[0], monotonic_ns()
-    while at <= newest and len(found) <= asked.limit and monotonic_ns() - began < SEARCH_NS:
+    while at <= newest and len(found) <= asked.limit:
         end = min(at + window, newest + 1)
         query = f"SELECT n FROM texts WHERE {_within(at, end)} AND ({asked.search})"
         if asked.where:
@@ -66,6 +66,8 @@ def _search(cursor: Connection, asked: Asked, newest: int) -> Found:
         found += sorted(row[0] for row in cursor.execute(query, asked.facts).fetchall())
         at = end
         window = min(window * 2, SEARCH_ROWS[1])
+        if monotonic_ns() - began > SEARCH_NS:  # asked last: each call gets on by a window at least
+            break
     if len(found) > asked.limit:
         return Found(found[: asked.limit], found[asked.limit])
     return Found(found, at if at <= newest else None)
