@@ -148,7 +148,7 @@ def judge(storm: Storm, sessions: list[str], bot: str, archive: Path, hooks: Lis
     for id in sessions:
         session = installation.get(f"/sessions/{id}")
         told.sessions += 1
-        told.outcomes[f"{session['outcome']}/{session['verdict']}"] += 1
+        told.outcomes[" ".join(str(session[part]) for part in ("outcome", "verdict", "reason") if session[part])] += 1
         if session["state"] != "finished" or session["outcome"] is None or session["summary"] is None:
             told.problems.append(f"{id} has no defined end: {session['state']}, {session['outcome']}")
             continue
