@@ -60,7 +60,7 @@ class Conductor:
         self._reports = Reports(total, shards, saved)
         self._ticks = Ticks(plan, saved)
         self._timeline = Timeline(saved.pauses)
-        self._steering = Steering(plan, saved.adjusted, saved.before, saved.given)
+        self._steering = Steering(plan, saved.adjusted, saved.given)
 
     @classmethod
     def restored(cls, plan: Plan, shards: int, clock: Callable[[], int], saved: bytes) -> Self:
@@ -72,7 +72,7 @@ class Conductor:
         reports, losses, ticks, steering = self._reports, self._reports.losses, self._ticks, self._steering
         return Saved(
             self.state, self.outcome, self.origin, reports.allowances.kept(), self.reason, self.reason_kind, self._stop,
-            self._over, list(self._timeline.pauses), steering.adjusted, steering.before, steering.given,
+            self._over, list(self._timeline.pauses), steering.adjusted, steering.given,
             self.reports, list(losses.past), losses.number, list(losses.gaps), dict(reports.floor), dict(reports.told),
             dict(ticks.windows.worst), ticks.merged.encode(), ticks.at_ns, ticks.protection.first_p50_us,
         )  # fmt: skip

@@ -21,7 +21,7 @@ class Saved(Record, frozen=True):
 
     `floor` is the least attempt at each shard that counts, `told` the allowance in the newest answer to each. `merged` is
     the tally of the last tick, at `ticked_ns` of the timeline, so that the next one covers the hole. `given` are arrivals of
-    epochs that are over, `before` the change before the newest one. `losses` counts lost attempts.
+    epochs before the newest change. `losses` counts lost attempts.
     """
 
     state: State
@@ -34,7 +34,6 @@ class Saved(Record, frozen=True):
     over: bool = False
     pauses: list[Pause] = []
     adjusted: Adjusted | None = None
-    before: Adjusted | None = None
     given: int = 0
     progress: list[Progress] = []
     past: list[Lost] = []

@@ -25,12 +25,11 @@ LEAD_NS = NS_PER_S // 2  # between a change of arrivals and its moment, so that 
 
 
 class Steering:
-    """One per session, owned by the conductor. `given`: arrivals of the epochs that are over; `before`: the newest of them."""
+    """One per session, owned by the conductor. `given`: arrivals of the epochs before the newest one, if they are promised."""
 
-    def __init__(self, plan: Plan, adjusted: Adjusted | None, before: Adjusted | None, given: int) -> None:
+    def __init__(self, plan: Plan, adjusted: Adjusted | None, given: int) -> None:
         self._plan = plan
         self.adjusted = adjusted
-        self.before = before
         self.given = given
 
     @property
@@ -60,9 +59,9 @@ class Steering:
         more = False
         if until is not None and isinstance(load, Closed) and now_ns is not None:
             until, more = 0, True
-        elif isinstance(load, Open):
-            self._count_given(load, at_ns, now_ns)
-            until = None if until is None else max(0, until - self.given)
+        elif until is not None and isinstance(load, Open):
+            self.given += arrived(load, self.adjusted, self._plan.seed, at_ns)
+            until = max(0, until - self.given)
         base = next_base(epoch, self.adjusted.base if self.adjusted else 0, highest)
         self.adjusted = Adjusted(epoch, base, at_ns, users, rate, until, more)
 
@@ -104,17 +103,6 @@ class Steering:
         if load.length_ns is not None and at_ns >= load.length_ns:
             raise Conflict("the timeline of this session is over; no conversation begins any more")
         return at_ns
-
-    def _count_given(self, load: Open, at_ns: int, now_ns: int | None) -> None:
-        """Count the arrivals before `at_ns`; an epoch that has not begun yet never will."""
-        if load.conversations is None or now_ns is None:
-            return
-        seed, newest = self._plan.seed, self.adjusted
-        if newest is not None and now_ns < newest.at_ns:
-            self.given += arrived(load, self.before, seed, at_ns) - arrived(load, self.before, seed, newest.at_ns)
-        else:
-            self.given += arrived(load, newest, seed, at_ns)
-            self.before = newest
 
 
 def too_much(plan: Plan, users: int | None, rate: float | None) -> list[str]:

@@ -32,48 +32,54 @@ class Desk:
         self._users: list[User] = []
         self._waiting: deque[tuple[int, int]] = deque()
         self._open = False
+        self._epoch = shard.course.adjusted
+        self._taken = False  # all arrivals of the epoch
+        self._next: deque[tuple[Adjusted, int]] = deque()  # changes to come, and the time at which they were heard of
         # A replacement goes on from now; only a promised number of conversations is made up for.
         self._since = shard.course.now() if spec.attempt > 1 and load.conversations is None else 0
 
     def change(self) -> None:
-        """Take the arrivals of the newest load, if that is not what happens already."""
+        """Take the arrivals of the newest load from its moment on."""
+        course = self._course
+        if course.adjusted is not None and course.adjusted is not self._epoch:
+            self._next.append((course.adjusted, course.heard))
         if not self._open:
             self._open = True
             self._shard.hire(self._tasks, self._run())
 
     async def _run(self) -> None:
         """Take every arrival of this shard at its moment, in one epoch after another."""
-        course, spec, seed = self._course, self._shard.program.spec, self._shard.program.seed
+        spec, seed = self._shard.program.spec, self._shard.program.seed
         try:
-            while True:
-                adjusted = course.adjusted
-                await self._take(arrivals(self._load, adjusted, seed, spec.index, spec.count), adjusted)
-                if course.adjusted is adjusted:
-                    return
-                # Whoever hears of a change late has taken the old arrivals up to now.
-                self._since = max(self._since, course.heard)
+            while self._next or not self._taken:
+                if self._taken:
+                    self._epoch, heard_ns = self._next.popleft()
+                    self._since = max(
+                        self._since, heard_ns
+                    )  # who hears of it late has taken the old arrivals up to then
+                await self._take(arrivals(self._load, self._epoch, seed, spec.index, spec.count))
+                self._taken = True
         finally:
             self._open = False
 
-    async def _take(self, stream: Iterator[tuple[int, int]], adjusted: Adjusted | None) -> None:
+    async def _take(self, stream: Iterator[tuple[int, int]]) -> None:
         course, shard = self._course, self._shard
         for number, at_ns in stream:
             if number in shard.done_before or at_ns < self._since:
                 continue
-            if self._over(adjusted, at_ns):
+            if self._over(at_ns):
                 return
             if course.barred or at_ns > course.now():
                 while not await course.idle_until(at_ns):
-                    if self._over(adjusted, at_ns):
+                    if self._over(at_ns):
                         return
             if shard.used_up(number):
                 return
             self._arrive(number, course.zero + at_ns)
 
-    def _over(self, adjusted: Adjusted | None, at_ns: int) -> bool:
-        """Tell whether a moment belongs to a later epoch than `adjusted`."""
-        newest = self._course.adjusted
-        return newest is not None and newest is not adjusted and at_ns >= newest.at_ns
+    def _over(self, at_ns: int) -> bool:
+        """Tell whether a moment belongs to a later epoch."""
+        return bool(self._next) and at_ns >= self._next[0][0].at_ns
 
     def _arrive(self, number: int, due_ns: int) -> None:
         if self._free:

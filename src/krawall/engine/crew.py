@@ -26,12 +26,15 @@ class Crew:
         self._lanes = Lanes(load)
         self._pause = None if load.pause.shape == "fixed" and load.pause.a == 0 else load.pause
         self._alive: set[int] = set()
-        self._epoch = 0
+        self._epoch = -1
 
     def change(self) -> None:
         """Hire whom the newest load asks for; those who are there see it by themselves."""
         spec, adjusted = self._shard.program.spec, self._course.adjusted
-        self._epoch = adjusted.epoch if adjusted else 0
+        epoch = adjusted.epoch if adjusted else 0
+        if epoch == self._epoch:
+            return
+        self._epoch = epoch
         for index in users_of(spec.index, spec.count, self._lanes.users(adjusted)):
             if index not in self._alive:
                 self._alive.add(index)
@@ -78,14 +81,15 @@ class Crew:
             return False
         return span.end_ns is None or ready_ns - course.zero < span.end_ns
 
-    async def _may_play(self, index: int, lane: Lane | None, number: int, end_ns: int | None) -> bool:
+    async def _may_play(self, index: int, lane: Lane, number: int, end_ns: int | None) -> bool:
         """Tell whether a number of the lane is to be played; wait while nobody knows."""
-        while lane is not None and lane.epoch == self._epoch:
+        while lane.epoch == self._epoch:
             if lane.end is None or number < lane.end:
                 return not self._shard.used_up(number)
-            if not lane.more or await self._course.idle_until(end_ns):
+            newest = self._lanes.of(index, self._course.adjusted)
+            if newest is None or (newest == lane and (not lane.more or await self._course.idle_until(end_ns))):
                 return False
-            lane = self._lanes.of(index, self._course.adjusted)
+            lane = newest  # its end may have grown
         return False
 
     async def _converse(self, user: User, lane: Lane, number: int, ready_ns: int) -> int:

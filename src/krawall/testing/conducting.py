@@ -1,0 +1,163 @@
+"""A session in virtual time: its conductor and all its shards in one loop, without processes, sockets or files.
+
+A script steers it, kills shards and replaces the conductor while it plays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from krawall.conduct.conductor import Conductor
+from krawall.engine.program import Program
+from krawall.engine.shard import Shard
+from krawall.metrics.tally import Tally
+from krawall.model.base import NS_PER_S
+from krawall.model.exchange import Dropped, Exchange, Line, Told
+from krawall.model.plan import Plan, ShardSpec
+from krawall.model.progress import Orders, Progress
+from krawall.testing.playing import Kept
+from krawall.testing.virtual import clock, run_virtual
+
+Script = Callable[["Session"], Awaitable[None]]
+
+
+class Session:
+    """One session. `late_s`: how long a report, and what is told without a question, is under way."""
+
+    def __init__(self, plan: Plan, shards: int, late_s: float = 0.0) -> None:
+        self.plan = plan
+        self.shards = shards
+        self.conductor = Conductor(plan, shards, clock)
+        self.reports: list[Progress] = []
+        self.playing: dict[int, Shard] = {}
+        self._late_s = late_s
+        self._lines: list[Line] = []
+        self._kept: dict[int, Kept] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._attempts = dict.fromkeys(range(shards), 0)
+        self._told = 0
+        self._began = asyncio.Event()
+
+    # what a script may do -----------------------------------------------------------------------------
+
+    async def until(self, at_s: float) -> None:
+        """Wait until so many seconds after the start."""
+        await self._began.wait()
+        await asyncio.sleep(max(0.0, (self.conductor.origin - clock()) / NS_PER_S + at_s))
+
+    def steer(self, act: Callable[[Conductor], None]) -> None:
+        """Pause, resume or change the load, and tell every shard."""
+        act(self.conductor)
+        self.tell()
+
+    def tell(self) -> None:
+        """Tell every shard what has changed, if anything has."""
+        if self._told != self.conductor.revision:
+            self._told = self.conductor.revision
+            for shard in self.playing.values():
+                self._group.create_task(self._hear(shard, self.conductor.orders))
+
+    async def _hear(self, shard: Shard, orders: Orders) -> None:
+        await asyncio.sleep(self._late_s)
+        if shard in self.playing.values():
+            shard.hear(orders)
+
+    async def kill(self, index: int) -> None:
+        """End a shard as a killed process does: what it has not flushed is lost."""
+        kept = list(self._kept[index].lines)
+        shard = self.playing.pop(index)
+        self._tasks[index].cancel()
+        await asyncio.wait([self._tasks[index]])
+        self._lines += kept
+        tally = Tally()
+        for line in kept:
+            tally.add(line)
+        self.conductor.lost(index, tally, shard.program.spec.attempt)
+        self._kept[index] = Kept()
+
+    def replace(self, index: int) -> None:
+        """Start a shard again after a kill."""
+        self._start(index)
+
+    # the run ------------------------------------------------------------------------------------------
+
+    async def play(self, script: Script | None = None) -> None:
+        """Play to the end."""
+        async with asyncio.TaskGroup() as self._group:
+            ticking = self._group.create_task(self._tick())
+            for index in range(self.shards):
+                self._start(index)
+            steering = self._group.create_task(self._steer(script))
+            await steering
+            while self._tasks.values() and not all(task.done() for task in self._tasks.values()):
+                await asyncio.wait(self._tasks.values())
+            ticking.cancel()
+        self.conductor.tick()
+        self.conductor.finish()
+
+    async def _steer(self, script: Script | None) -> None:
+        if script is not None:
+            await script(self)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            self.conductor.tick()
+            self.tell()
+
+    def _start(self, index: int) -> None:
+        self._attempts[index] += 1
+        done = [line.conversation for line in self.lines if isinstance(line, Told) and line.outcome != "abandoned"]
+        mine = [number for number in done if self._attempts[index] > 1]
+        spec = ShardSpec("ses_test", index, self.shards, self._attempts[index], "", skip_done=mine)
+        self._kept[index] = Kept()
+        shard = self.playing[index] = Shard(Program(self.plan, spec), [self._kept[index]], clock)
+        self._tasks[index] = self._group.create_task(self._play(index, shard))
+
+    async def _play(self, index: int, shard: Shard) -> None:
+        async def report(progress: Progress) -> Orders:
+            await asyncio.sleep(self._late_s)
+            self.reports.append(progress)
+            orders = self.conductor.report(progress)
+            if self.conductor.origin:
+                self._began.set()
+            self.tell()
+            return orders
+
+        await shard.play(report)
+        assert not shard.trouble, shard.trouble
+        self.playing.pop(index, None)
+
+    # what came of it ------------------------------------------------------------------------------------
+
+    @property
+    def lines(self) -> list[Line]:
+        """All lines so far."""
+        return [*self._lines, *(line for kept in self._kept.values() for line in kept.lines)]
+
+    @property
+    def exchanges(self) -> list[Exchange]:
+        """The attempts, by the moment at which they were sent."""
+        return sorted((line for line in self.lines if isinstance(line, Exchange)), key=lambda line: line.sent_ns)
+
+    @property
+    def told(self) -> list[Told]:
+        """The conversations, by their numbers."""
+        return sorted((line for line in self.lines if isinstance(line, Told)), key=lambda line: line.conversation)
+
+    @property
+    def dropped(self) -> list[Dropped]:
+        """Arrivals that found no user, by their numbers."""
+        return sorted((line for line in self.lines if isinstance(line, Dropped)), key=lambda line: line.conversation)
+
+
+def conducted(plan: Plan, shards: int = 1, script: Script | None = None, late_s: float = 0.0) -> Session:
+    """Play a session in virtual time and return it."""
+
+    async def main() -> Session:
+        session = Session(plan, shards, late_s)
+        await session.play(script)
+        return session
+
+    return run_virtual(main())
