@@ -24,6 +24,8 @@ steps:
 load: {users: 2, conversations: 4}
 """
 ORIGINALS = Path(__file__).parent / "originals"
+BUSY = 31
+"""What a session exits with when others use this machine's cores: then its numbers are not to be trusted, and it says so."""
 
 
 @pytest.fixture(scope="module")
@@ -105,12 +107,13 @@ def test_a_session_from_start_to_deletion(run: Callable[..., Ran], bot: str, tmp
     assert asked.code == 0, asked.err
     id = asked.out.split()[1]
     watched = run("sessions", "watch", id)
-    assert watched.code == 0, watched.err
-    assert watched.out.startswith("✓ Passed") or "Passed" in watched.out or "passed" in watched.out, watched.out
+    assert watched.code in (0, BUSY), watched.err
+    assert ("Passed" if watched.code == 0 else "Invalid") in watched.out.splitlines()[0], watched.out
     assert f"krawall sessions restart {id}" in watched.out
     assert "First on" in watched.err or "turns" in watched.err, "plain lines, as there is no terminal"
     told = run("sessions", "show", id, "--json").json
     assert (told["seed"], told["summary"]["conversations"]["completed"]) == (7, 4)
+    assert told["exit_code"] == watched.code
     assert run("sessions", "show", id).out == watched.out
     assert id in run("sessions", "list").out
     assert run("sessions", "list", "--search", "First", "--json").json[0]["id"] == id
@@ -122,7 +125,7 @@ def test_a_session_from_start_to_deletion(run: Callable[..., Ran], bot: str, tmp
     assert run("sessions", "report", id, "--out", "report.html").code == 0
     assert "<html" in (tmp_path / "report.html").read_text()
     again = run("sessions", "restart", id, "--wait", "--json", "--junit", "junit.xml")
-    assert (again.code, again.json["restart_of"]) == (0, id)
+    assert (again.code, again.json["restart_of"]) == (again.json["exit_code"], id)
     assert "<testsuite" in (tmp_path / "junit.xml").read_text()
     assert run("sessions", "watch", "last", "--json").json["id"] == again.json["id"]
     gone = run("sessions", "delete", id, again.json["id"], "--yes")
@@ -137,10 +140,12 @@ def test_a_file_is_started_and_its_exit_code_is_ours(run: Callable[..., Ran], bo
         "sessions", "start", "sums.yaml", "--preset", "mock", "--url", url, "--conversations", "3",
         "--threshold", "avg(latency) < 1us", "--wait", "--json",
     )  # fmt: skip
-    assert ran.code == ran.json["exit_code"] == 10, ran.err
+    assert ran.code == ran.json["exit_code"], ran.err
+    assert ran.code in (10, BUSY)
+    assert ran.json["summary"]["thresholds"][0]["outcome"] == "fail"
     assert ran.json["summary"]["conversations"]["completed"] == 3
     by_file = run("sessions", "start", "sums.yaml", "--target", "shop.yaml", "--users", "1", "--wait", "-q")
-    assert by_file.code == 0, by_file.err
+    assert by_file.code in (0, BUSY), by_file.err
     assert by_file.err == ""
 
 
@@ -229,7 +234,19 @@ def test_a_scenario_is_rehearsed_without_sending_anything(run: Callable[..., Ran
     assert "What is 1 plus 4?" in texts
 
 
-def test_queue_workers_and_doctor_look_at_the_whole(run: Callable[..., Ran], server: str) -> None:
+def test_a_webhook_is_tried_and_its_deliveries_are_listed(run: Callable[..., Ran], tmp_path: Path) -> None:
+    (tmp_path / "hook.yaml").write_text("name: Chat\nurl: https://hooks.invalid/krawall\nevents: [session.completed]\n")
+    made = run("webhooks", "create", "hook.yaml")
+    assert made.code == 0, made.err
+    assert run("webhooks", "secret", "Chat").out.startswith("whsec_")
+    tried = run("webhooks", "test", "Chat", "--json").json
+    assert [one["id"] for one in run("webhooks", "deliveries", "Chat", "--json").json] == [tried["id"]]
+    assert tried["id"] in run("webhooks", "deliveries", "Chat").out
+    assert run("webhooks", "resend", tried["id"]).code == 0
+    assert run("webhooks", "delete", "Chat").code == 0
+
+
+def test_queue_and_workers_are_shown(run: Callable[..., Ran]) -> None:
     assert {"sessions", "shards", "chores"} <= run("queue", "--json").json["counts"].keys()
     assert "waiting" in run("queue").out
     workers: list[dict[str, Any]] = run("workers", "--json").json

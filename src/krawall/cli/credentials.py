@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import getpass
-import sys
-
+from krawall.cli.asking import Yes, read_secret, sure
 from krawall.cli.client import Client, Where, name_of
-from krawall.cli.documents import Yes, sure
-from krawall.cli.listing import print_list, say, when
+from krawall.cli.listing import print_list, told, when
 from krawall.cli.output import print_json
-from krawall.errors import DocumentError, Place
 
 
 def list_(*, json: bool = False, where: Where = Where()) -> None:
@@ -36,7 +32,7 @@ def list_(*, json: bool = False, where: Where = Where()) -> None:
     )
 
 
-def set_(name: str, /, *, note: str = "", where: Where = Where()) -> None:
+def set_(name: str, /, *, note: str = "", json: bool = False, where: Where = Where()) -> None:
     """Keep a secret under a name. The value is asked for; a pipe gives it on standard input.
 
     Parameters
@@ -45,14 +41,16 @@ def set_(name: str, /, *, note: str = "", where: Where = Where()) -> None:
         What targets call it, as in ${BOT_KEY}.
     note
         A word on it.
+    json
+        Print one JSON object, without the value.
     """
     value = read_secret(f"value of {name}")
     with Client(where) as client:
         client.put(f"/credentials/{name_of(name)}", {"value": value, "note": note})
-    say(f"kept credential {name}")
+    told(json, {"name": name, "note": note}, f"kept credential {name}")
 
 
-def delete(name: str, /, *, yes: Yes = False, where: Where = Where()) -> None:
+def delete(name: str, /, *, yes: Yes = False, json: bool = False, where: Where = Where()) -> None:
     """Delete a credential.
 
     Parameters
@@ -61,11 +59,13 @@ def delete(name: str, /, *, yes: Yes = False, where: Where = Where()) -> None:
         Its name.
     yes
         Do not ask.
+    json
+        Print one JSON object.
     """
     if sure(f"delete credential {name}? Targets that refer to it no longer start", yes):
         with Client(where) as client:
             client.delete(f"/credentials/{name_of(name)}")
-        say(f"deleted credential {name}")
+        told(json, {"deleted": name}, f"deleted credential {name}")
 
 
 def rotate(*, json: bool = False, where: Where = Where()) -> None:
@@ -78,24 +78,4 @@ def rotate(*, json: bool = False, where: Where = Where()) -> None:
     """
     with Client(where) as client:
         answer = client.post("/credentials/rotate")
-    if json:
-        print_json(answer)
-    else:
-        say("all credentials are sealed with a new key")
-
-
-def read_secret(what: str, *, twice: bool = False) -> str:
-    """Return a secret from a prompt that does not show it, or the first line of standard input.
-
-    Raises:
-        DocumentError: nothing was given, or the second time something else.
-    """
-    if sys.stdin.isatty():
-        value = getpass.getpass(f"{what}: ")
-        if twice and getpass.getpass(f"{what}, again: ") != value:
-            raise DocumentError(what, [Place("", "was something else the second time")])
-    else:
-        value = sys.stdin.readline().rstrip("\r\n")
-    if not value:
-        raise DocumentError(what, [Place("", "is empty")])
-    return value
+    told(json, answer, "all credentials are sealed with a new key")

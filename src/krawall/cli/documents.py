@@ -10,17 +10,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from cyclopts import Parameter
-
+from krawall.cli.asking import Yes, sure
 from krawall.cli.bodies import Body, read_body
 from krawall.cli.client import Client, Where, name_of
-from krawall.cli.listing import print_list, say, when
+from krawall.cli.listing import print_list, told, when
 from krawall.cli.output import print_json
 from krawall.errors import DocumentError, NotFound, Unavailable
-
-Yes = Annotated[bool, Parameter(alias="-y", negative="")]
 
 
 class Documents:
@@ -119,7 +116,7 @@ class Documents:
             found = self.find(client, name)
             self._told(self._revise(client, found, read_body(self.kind, file, found["name"]), note), "revised", json)
 
-    def edit(self, name: str, /, *, note: str = "", where: Where = Where()) -> None:
+    def edit(self, name: str, /, *, note: str = "", json: bool = False, where: Where = Where()) -> None:
         """Change one in your editor (VISUAL or EDITOR), its name too. Somebody else's change in between is not overwritten.
 
         Parameters
@@ -128,6 +125,8 @@ class Documents:
             Its name or id.
         note
             A word on the change, for the history.
+        json
+            Print the document as one JSON object.
         """
         with Client(where) as client:
             found = self.find(client, name)
@@ -137,14 +136,14 @@ class Documents:
             _edit(file)
             if file.read_text(encoding="utf-8") == text:
                 file.unlink()
-                return say("nothing changed")
+                return told(json, found, "nothing changed")
             try:
                 kept = self._revise(client, found, read_body(self.kind, file), note)
             except BaseException:
                 print(f"your change is in {file}", file=sys.stderr)  # noqa: T201
                 raise
         file.unlink()
-        return self._told(kept, "revised", False)
+        return self._told(kept, "revised", json)
 
     def duplicate(self, name: str, new: str, /, *, json: bool = False, where: Where = Where()) -> None:
         """Make a copy under another name.
@@ -162,25 +161,29 @@ class Documents:
             found = self.find(client, name)
             self._told(client.post(f"/{self.kind}/{found['id']}/duplicate", {"name": new}), "created", json)
 
-    def archive(self, name: str, /, *, where: Where = Where()) -> None:
+    def archive(self, name: str, /, *, json: bool = False, where: Where = Where()) -> None:
         """Put one away: it is kept, and no longer listed.
 
         Parameters
         ----------
         name
             Its name or id.
+        json
+            Print the document as one JSON object.
         """
-        self._deed(name, "archive", "archived", where)
+        self._deed(name, "archive", "archived", json, where)
 
-    def restore(self, name: str, /, *, where: Where = Where()) -> None:
+    def restore(self, name: str, /, *, json: bool = False, where: Where = Where()) -> None:
         """Take one back from the archive.
 
         Parameters
         ----------
         name
             Its name or id.
+        json
+            Print the document as one JSON object.
         """
-        self._deed(name, "restore", "restored", where)
+        self._deed(name, "restore", "restored", json, where)
 
     def history(self, name: str, /, *, limit: int = 50, json: bool = False, where: Where = Where()) -> None:
         """List its revisions, newest first.
@@ -203,7 +206,16 @@ class Documents:
         print_list(["revision", "at", "by", "note"], rows, right=["revision"], empty="no revisions")
         return None
 
-    def diff(self, name: str, old: int | None = None, new: int | None = None, /, *, where: Where = Where()) -> None:
+    def diff(
+        self,
+        name: str,
+        old: int | None = None,
+        new: int | None = None,
+        /,
+        *,
+        json: bool = False,
+        where: Where = Where(),
+    ) -> None:
         """Print what changed between two revisions.
 
         Parameters
@@ -214,15 +226,21 @@ class Documents:
             The earlier revision; the one before the newest.
         new
             The later revision; the newest.
+        json
+            Print one JSON object.
         """
         with Client(where) as client:
             found = self.find(client, name)
             later = new or found["revision"]
             earlier = old or max(1, later - 1)
             path = f"/{self.kind}/{found['id']}/diff"
-            sys.stdout.write(client.get(path, **{"from": earlier, "to": later})["diff"])
+            answer = client.get(path, **{"from": earlier, "to": later})
+        if json:
+            print_json(answer)
+        else:
+            sys.stdout.write(answer["diff"])
 
-    def delete(self, name: str, /, *, yes: Yes = False, where: Where = Where()) -> None:
+    def delete(self, name: str, /, *, yes: Yes = False, json: bool = False, where: Where = Where()) -> None:
         """Delete one with its history. Sessions that used it keep their plan.
 
         Parameters
@@ -231,12 +249,14 @@ class Documents:
             Its name or id.
         yes
             Do not ask.
+        json
+            Print one JSON object.
         """
         with Client(where) as client:
             found = self.find(client, name)
             if sure(f"delete {self.word} {found['name']} and its {found['revision']} revisions?", yes):
                 client.delete(f"/{self.kind}/{found['id']}")
-                say(f"deleted {self.word} {found['name']}")
+                told(json, {"deleted": found["id"]}, f"deleted {self.word} {found['name']}")
 
     def find(self, client: Client, name: str) -> dict[str, Any]:
         """Return the document of a name or id.
@@ -258,25 +278,14 @@ class Documents:
             kept: dict[str, Any] = client.put(f"/{self.kind}/{found['id']}", _sent(body, note), found["etag"])
         return kept
 
-    def _deed(self, name: str, deed: str, done: str, where: Where) -> None:
+    def _deed(self, name: str, deed: str, done: str, json: bool, where: Where) -> None:
         with Client(where) as client:
             found = self.find(client, name)
-            client.post(f"/{self.kind}/{found['id']}/{deed}")
-        say(f"{done} {self.word} {found['name']}")
+            kept = client.post(f"/{self.kind}/{found['id']}/{deed}")
+        told(json, kept, f"{done} {self.word} {found['name']}")
 
     def _told(self, kept: dict[str, Any], deed: str, json: bool) -> None:
-        if json:
-            return print_json(kept)
-        return say(f"{deed} {self.word} {kept['name']}, revision {kept['revision']} ({kept['id']})")
-
-
-def sure(question: str, yes: bool) -> bool:
-    """Ask a person before something is gone. Who gives `--yes`, or is no terminal, has thought about it."""
-    if yes or not sys.stdin.isatty():
-        return True
-    sys.stderr.write(f"{question} [y/N] ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+        told(json, kept, f"{deed} {self.word} {kept['name']}, revision {kept['revision']} ({kept['id']})")
 
 
 def _sent(body: Body, note: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from krawall.cli.output import print_json
 from krawall.cli.terminal import fit
 
 PIPE_WIDTH = 400
@@ -36,8 +37,8 @@ def print_list(
 ) -> None:
     """Print rows under headings; `empty` says what to do when there are none. Columns after a `+` need a wide terminal."""
     console = _console()
-    told = [list(row) for row in rows]
-    if not told:
+    lines = [list(row) for row in rows]
+    if not lines:
         console.print(fit(empty, console.encoding), markup=False, highlight=False, soft_wrap=True)
         return
     numbers = set(right)
@@ -49,7 +50,7 @@ def print_list(
         table.add_column(
             name, justify="right" if name in numbers else "left", no_wrap=True, overflow="ellipsis", min_width=len(name)
         )
-    for row in told:
+    for row in lines:
         table.add_row(*(_cell(row[index], console.encoding) for index in shown))
     _print(console, table)
 
@@ -70,6 +71,14 @@ def say(text: str) -> None:
     """Print a sentence on standard output."""
     console = _console()
     console.print(fit(text, console.encoding), markup=False, highlight=False, soft_wrap=True, emoji=False)
+
+
+def told(json: bool, value: object, words: str) -> None:
+    """Print what became of a command: as one JSON object, or in words."""
+    if json:
+        print_json(value)
+    else:
+        say(words)
 
 
 def when(text: str | None) -> str:

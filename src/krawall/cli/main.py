@@ -76,6 +76,16 @@ GROUPS: dict[str, tuple[str, Commands]] = {
             "preview": ("krawall.cli.scenarios:preview", "Show what a session would say and cost."),
         },
     ),
+    "webhooks": (
+        "Who is told of events.",
+        {
+            **_of_kind("webhooks"),
+            "test": ("krawall.cli.webhooks:try_", "Send a trial event."),
+            "secret": ("krawall.cli.webhooks:secret", "Make a new signing secret and print it, this once."),
+            "deliveries": ("krawall.cli.webhooks:deliveries", "List what was sent, and how it was taken."),
+            "resend": ("krawall.cli.webhooks:resend", "Send a delivery once more."),
+        },
+    ),
     "credentials": (
         "Secrets that targets refer to by name.",
         {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from krawall.cli.terminal import fit
 
@@ -26,6 +26,21 @@ def print_summary(summary: Summary, console: Console, command: str = "") -> None
     from krawall.cli.result import Fitted, result
 
     console.print(Fitted(result(summary, command, console.encoding)), highlight=False, emoji=False, markup=False)
+
+
+def print_end(session: dict[str, Any]) -> None:
+    """Print the result of a finished session of a server, as the API shows it, like that of a session of our own."""
+    import msgspec
+    from rich.console import Console
+
+    from krawall.cli.result import SERVER
+    from krawall.model.summary import Summary
+
+    if session["summary"] is None:
+        print(f"{session['id']}: {session['outcome']}: {session['reason']}")  # noqa: T201
+        return
+    summary = msgspec.convert(session["summary"], Summary)
+    print_summary(summary, Console(file=sys.stdout, highlight=False), SERVER)
 
 
 def print_json(value: object) -> None:

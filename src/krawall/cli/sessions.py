@@ -5,17 +5,13 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from krawall.cli.asking import Yes, sure
 from krawall.cli.client import Client, Where, name_of
-from krawall.cli.documents import Yes, sure
-from krawall.cli.listing import print_facts, print_list, say, when
-from krawall.cli.output import print_json
+from krawall.cli.finding import NONE_YET, detail, resolve
+from krawall.cli.listing import print_facts, print_list, say, told, when
+from krawall.cli.output import print_end, print_json
 from krawall.conduct import words
-from krawall.errors import DocumentError, NotFound, Place
-
-LAST = "last"
-"""The word for the newest session, where an id is asked for."""
-
-_EMPTY = "no sessions yet: `krawall sessions start template:NAME --target NAME` starts one"
+from krawall.errors import DocumentError, Place
 
 
 def list_(
@@ -81,7 +77,7 @@ def list_(
         ["id", "name", "result", "turns", "errors", "+p95", "cost", "+target", "+created"],
         [_row(session) for session in found],
         right=("turns", "errors", "p95", "cost"),
-        empty="no sessions like that" if narrowed else _EMPTY,
+        empty="no sessions like that" if narrowed else NONE_YET,
     )
 
 
@@ -101,8 +97,6 @@ def show(id: str, /, *, json: bool = False, where: Where = Where()) -> None:
         print_json(session)
         return
     if session["summary"]:
-        from krawall.cli.watch import print_end
-
         print_end(session)
         return
     print_facts(_facts(session))
@@ -220,25 +214,6 @@ def delete(*ids: str, yes: Yes = False, json: bool = False, where: Where = Where
     return 2 if failed else 0
 
 
-def detail(client: Client, id: str) -> dict[str, Any]:
-    """Return a session with its summary, picture and diagnosis."""
-    found: dict[str, Any] = client.get(f"/sessions/{name_of(resolve(client, id))}")
-    return found
-
-
-def resolve(client: Client, id: str) -> str:
-    """Return the id of a session that may be called `last`.
-
-    Raises:
-        NotFound: there are no sessions.
-    """
-    if id != LAST:
-        return id
-    for session in client.pages("/sessions", 1):
-        return str(session["id"])
-    raise NotFound("there are no sessions", hint=_EMPTY)
-
-
 def result_of(session: dict[str, Any]) -> str:
     """Return what became of a session in one word: its verdict once it has one, else outcome or state."""
     if session["state"] != "finished":
@@ -250,10 +225,7 @@ def result_of(session: dict[str, Any]) -> str:
 def _steer(id: str, deed: str, doing: str, json: bool, where: Where, body: object = None) -> None:
     with Client(where) as client:
         session = client.post(f"/sessions/{name_of(resolve(client, id))}/{deed}", body)
-    if json:
-        print_json(session)
-    else:
-        say(f"{doing} {session['id']} ({session['name']}): {result_of(session)}")
+    told(json, session, f"{doing} {session['id']} ({session['name']}): {result_of(session)}")
 
 
 def _row(session: dict[str, Any]) -> list[object]:

@@ -9,10 +9,10 @@ from cyclopts import Parameter
 
 from krawall.cli.bodies import is_file, read_body
 from krawall.cli.client import Client, Where, name_of
+from krawall.cli.finding import resolve
 from krawall.cli.listing import say
 from krawall.cli.output import print_json
 from krawall.cli.session import Look
-from krawall.cli.sessions import resolve
 from krawall.errors import DocumentError, Place
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from krawall.cli.client import Client, Where
 from krawall.cli.documents import Documents
-from krawall.cli.listing import say
-from krawall.cli.output import print_json
+from krawall.cli.listing import told
 
 _kept = Documents("targets")
 list_, show, create, update, edit = _kept.list, _kept.show, _kept.create, _kept.update, _kept.edit
@@ -26,6 +25,4 @@ def confirm(name: str, /, *, json: bool = False, where: Where = Where()) -> None
     with Client(where) as client:
         found = _kept.find(client, name)
         kept = client.post(f"/targets/{found['id']}/confirm")
-    if json:
-        return print_json(kept)
-    return say(f"confirmed target {kept['name']}: {kept['body'].get('confirmed', '')}")
+    told(json, kept, f"confirmed target {kept['name']}: {kept['body'].get('confirmed', '')}")

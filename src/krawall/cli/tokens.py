@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from krawall.cli.accounts import with_accounts
-from krawall.cli.documents import Yes, sure
-from krawall.cli.listing import print_list, say, when
+from krawall.cli.asking import Yes, sure
+from krawall.cli.listing import print_list, say, told, when
 from krawall.cli.output import print_json
 from krawall.cli.places import Data, Url
 from krawall.clock import iso, wall_ns
@@ -116,7 +116,7 @@ def create(
     say(made.secret)
 
 
-def revoke(id: str, /, *, yes: Yes = False, data: Data = None, database: Url = None) -> None:
+def revoke(id: str, /, *, yes: Yes = False, json: bool = False, data: Data = None, database: Url = None) -> None:
     """Revoke a token: whoever has it is shut out at once.
 
     Parameters
@@ -125,6 +125,8 @@ def revoke(id: str, /, *, yes: Yes = False, data: Data = None, database: Url = N
         Its id.
     yes
         Do not ask.
+    json
+        Print one JSON object.
     data
         Directory of the database, if it is a file; default ~/.krawall.
     database
@@ -132,7 +134,7 @@ def revoke(id: str, /, *, yes: Yes = False, data: Data = None, database: Url = N
     """
     if sure(f"revoke token {id}?", yes):
         with_accounts(data, database, lambda accounts: accounts.revoke_token(_ANY, id))
-        say(f"revoked token {id}")
+        told(json, {"revoked": id}, f"revoked token {id}")
 
 
 async def _whose(accounts: Accounts, user: str | None) -> User:

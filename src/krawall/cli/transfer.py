@@ -12,9 +12,8 @@ from typing import BinaryIO, Literal
 
 from krawall.cli.client import Client, Where, name_of
 from krawall.cli.files import write_new
-from krawall.cli.listing import say
-from krawall.cli.output import print_json
-from krawall.cli.sessions import resolve
+from krawall.cli.finding import resolve
+from krawall.cli.listing import told
 from krawall.conduct import words
 from krawall.errors import DocumentError, Place, Unavailable
 
@@ -53,12 +52,8 @@ def export(
         written = [str(out)]
     else:
         written = [str(path) for path in _unpack(held, out, force)]
-    if json:
-        print_json({"files": written})
-    elif not written:
-        say("the server keeps no documents of that kind")
-    else:
-        say(f"wrote {words.many(len(written), 'file')} to {out}")
+    many = f"wrote {words.many(len(written), 'file')} to {out}"
+    told(json, {"files": written}, many if written else "the server keeps no documents of that kind")
 
 
 def export_session(
@@ -99,7 +94,9 @@ def export_session(
     print(f"wrote {out}, {words.count(size)} bytes", file=sys.stderr)  # noqa: T201
 
 
-def report(id: str, /, *, out: Path | None = None, force: bool = False, where: Where = Where()) -> None:
+def report(
+    id: str, /, *, out: Path | None = None, force: bool = False, json: bool = False, where: Where = Where()
+) -> None:
     """Write the report of a session: one HTML file that needs no network.
 
     Parameters
@@ -110,6 +107,8 @@ def report(id: str, /, *, out: Path | None = None, force: bool = False, where: W
         Where to; default ID.html.
     force
         Replace a file that is there already.
+    json
+        Print the name of the file as one JSON object.
     """
     with Client(where) as client:
         session = resolve(client, id)
@@ -117,7 +116,7 @@ def report(id: str, /, *, out: Path | None = None, force: bool = False, where: W
         client.download(f"/sessions/{name_of(session)}/report", held)
     place = out or Path(f"{session}.html")
     write_new(place, held.getvalue().decode("utf-8"), force)
-    say(f"wrote {place}")
+    told(json, {"file": str(place)}, f"wrote {place}")
 
 
 @contextmanager

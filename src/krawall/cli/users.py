@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from krawall.cli.accounts import ACTOR, with_accounts
-from krawall.cli.credentials import read_secret
-from krawall.cli.documents import Yes, sure
-from krawall.cli.listing import print_list, say, when
+from krawall.cli.asking import Yes, read_secret, sure
+from krawall.cli.listing import print_list, told, when
 from krawall.cli.output import print_json
 from krawall.cli.places import Data, Url
 from krawall.clock import iso
@@ -60,13 +59,10 @@ def create(
     """
     password = read_secret(f"password of {name}", twice=True)
     user = with_accounts(data, database, lambda accounts: accounts.create_user(name, password, Role(role), ACTOR))
-    if json:
-        print_json(_shown(user))
-    else:
-        say(f"made {user.role} {user.name}")
+    told(json, _shown(user), f"made {user.role} {user.name}")
 
 
-def role(name: str, role: RoleName, /, *, data: Data = None, database: Url = None) -> None:
+def role(name: str, role: RoleName, /, *, json: bool = False, data: Data = None, database: Url = None) -> None:
     """Give a user another role.
 
     Parameters
@@ -75,22 +71,26 @@ def role(name: str, role: RoleName, /, *, data: Data = None, database: Url = Non
         The user.
     role
         admin, operator or viewer.
+    json
+        Print one JSON object.
     data
         Directory of the database, if it is a file; default ~/.krawall.
     database
         postgresql://... or sqlite:///FILE; default a file in the data directory.
     """
     user = with_accounts(data, database, lambda accounts: accounts.change_user(name, ACTOR, role=Role(role)))
-    say(f"{user.name} is {user.role} now")
+    told(json, _shown(user), f"{user.name} is {user.role} now")
 
 
-def password(name: str, /, *, data: Data = None, database: Url = None) -> None:
+def password(name: str, /, *, json: bool = False, data: Data = None, database: Url = None) -> None:
     """Give a user another password, and end the user's logins.
 
     Parameters
     ----------
     name
         The user.
+    json
+        Print one JSON object.
     data
         Directory of the database, if it is a file; default ~/.krawall.
     database
@@ -98,42 +98,46 @@ def password(name: str, /, *, data: Data = None, database: Url = None) -> None:
     """
     new = read_secret(f"password of {name}", twice=True)
     user = with_accounts(data, database, lambda accounts: accounts.change_user(name, ACTOR, password=new))
-    say(f"{user.name} has another password; all logins are ended")
+    told(json, _shown(user), f"{user.name} has another password; all logins are ended")
 
 
-def disable(name: str, /, *, data: Data = None, database: Url = None) -> None:
+def disable(name: str, /, *, json: bool = False, data: Data = None, database: Url = None) -> None:
     """Shut a user out: logins end, tokens stop working.
 
     Parameters
     ----------
     name
         The user.
+    json
+        Print one JSON object.
     data
         Directory of the database, if it is a file; default ~/.krawall.
     database
         postgresql://... or sqlite:///FILE; default a file in the data directory.
     """
     user = with_accounts(data, database, lambda accounts: accounts.change_user(name, ACTOR, disabled=True))
-    say(f"{user.name} is disabled")
+    told(json, _shown(user), f"{user.name} is disabled")
 
 
-def enable(name: str, /, *, data: Data = None, database: Url = None) -> None:
+def enable(name: str, /, *, json: bool = False, data: Data = None, database: Url = None) -> None:
     """Let a disabled user in again.
 
     Parameters
     ----------
     name
         The user.
+    json
+        Print one JSON object.
     data
         Directory of the database, if it is a file; default ~/.krawall.
     database
         postgresql://... or sqlite:///FILE; default a file in the data directory.
     """
     user = with_accounts(data, database, lambda accounts: accounts.change_user(name, ACTOR, disabled=False))
-    say(f"{user.name} is enabled")
+    told(json, _shown(user), f"{user.name} is enabled")
 
 
-def delete(name: str, /, *, yes: Yes = False, data: Data = None, database: Url = None) -> None:
+def delete(name: str, /, *, yes: Yes = False, json: bool = False, data: Data = None, database: Url = None) -> None:
     """Delete a user with logins and tokens.
 
     Parameters
@@ -142,6 +146,8 @@ def delete(name: str, /, *, yes: Yes = False, data: Data = None, database: Url =
         The user.
     yes
         Do not ask.
+    json
+        Print one JSON object.
     data
         Directory of the database, if it is a file; default ~/.krawall.
     database
@@ -149,7 +155,7 @@ def delete(name: str, /, *, yes: Yes = False, data: Data = None, database: Url =
     """
     if sure(f"delete user {name} with logins and tokens?", yes):
         with_accounts(data, database, lambda accounts: accounts.delete_user(name, ACTOR))
-        say(f"deleted user {name}")
+        told(json, {"deleted": name}, f"deleted user {name}")
 
 
 def _shown(user: User) -> dict[str, Any]:

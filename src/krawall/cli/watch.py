@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from cyclopts import Parameter
 
 from krawall.cli.client import Client, Message, Where, name_of
+from krawall.cli.finding import detail, resolve
 from krawall.cli.live import View, view_for
-from krawall.cli.output import print_json, print_summary
-from krawall.cli.result import SERVER
+from krawall.cli.output import print_end, print_json
 from krawall.cli.session import Look
-from krawall.cli.sessions import detail, resolve
 from krawall.model.summary import Picture, Summary
 
 _QUIET_EVENTS = frozenset({"session.queued", "session.started"})
@@ -25,7 +25,7 @@ def watch(
     /,
     *,
     json: bool = False,
-    quiet: bool = False,
+    quiet: Annotated[bool, Parameter(alias="-q")] = False,
     junit: Path | None = None,
     where: Where = Where(),
 ) -> int:
@@ -65,17 +65,6 @@ def watched(client: Client, id: str, look: Look) -> int:
     else:
         print_end(session)
     return _INTERNAL if session["exit_code"] is None else int(session["exit_code"])
-
-
-def print_end(session: dict[str, Any]) -> None:
-    """Print the result of a finished session, as `krawall run` prints its own."""
-    from rich.console import Console
-
-    if session["summary"] is None:
-        print(f"{session['id']}: {session['outcome']}: {session['reason']}")  # noqa: T201
-        return
-    summary = msgspec.convert(session["summary"], Summary)
-    print_summary(summary, Console(file=sys.stdout, highlight=False), SERVER)
 
 
 def _show(view: View, message: Message) -> None:
