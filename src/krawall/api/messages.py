@@ -80,7 +80,7 @@ class ConversationView(View):
     shard: int
 
 
-class Messages(View):
+class MessagesPage(View):
     """A page. `next`: what to give as `from` to go on, null at the end. `newest`: the newest number there is, -1: none."""
 
     items: list[MessageView]
@@ -88,7 +88,7 @@ class Messages(View):
     newest: int
 
 
-class Conversations(View):
+class ConversationsPage(View):
     """A page. `next`: what to give as `from` to go on, null at the end. `newest`: the newest number there is, -1: none."""
 
     items: list[ConversationView]
@@ -157,7 +157,7 @@ async def list_messages(
     phase: Words | None = None,
     slower_ms: Annotated[float | None, Query(ge=0, le=1e9)] = None,
     bodies: Annotated[bool, Query(description="with the texts")] = True,
-) -> Messages:
+) -> MessagesPage:
     """List messages in the order in which they were done. While the session runs the last second and a half is left out."""
     found = await app_of(request).messages.page(
         id,
@@ -173,7 +173,7 @@ async def list_messages(
         slower_ms=slower_ms,
         bodies=bodies,
     )
-    return Messages.model_validate(_plain(found))
+    return MessagesPage.model_validate(_plain(found))
 
 
 @router.get("/conversations")
@@ -185,12 +185,12 @@ async def list_conversations(
     limit: Limit = 200,
     outcome: Words | None = None,
     search: Text = "",
-) -> Conversations:
+) -> ConversationsPage:
     """List conversations in the order in which they ended."""
     found = await app_of(request).messages.conversations(
         id, start=start, limit=limit, outcome=outcome or None, search=search
     )
-    return Conversations.model_validate(_plain(found))
+    return ConversationsPage.model_validate(_plain(found))
 
 
 @router.get("/conversations/{number}")
@@ -209,8 +209,8 @@ async def get_conversation(
         200: {
             "description": "the file",
             "content": {
-                kind.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}}
-                for kind in MEDIA_TYPES.values()
+                kind.partition(";")[0]: {"schema": {"type": "string", "format": "binary"} if name == "parquet" else {}}
+                for name, kind in MEDIA_TYPES.items()
             },
         },
         409: {"description": "no result yet"},

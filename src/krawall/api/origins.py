@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Literal
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import EnvSettingsSource, TomlConfigSettingsSource
@@ -75,4 +75,4 @@ def bare(url: str) -> str:
         netloc = f"{name.partition(':')[0]}{':***' if ':' in name else ''}{at}{host}"
     except ValueError:
         return HIDDEN
-    return urlunsplit((parts.scheme, netloc, parts.path, HIDDEN if parts.query else "", ""))
+    return f"{parts.scheme}://{netloc}{parts.path}{'?' + HIDDEN if parts.query else ''}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -17,6 +16,7 @@ from krawall.api.shapes import (
     AnyEvent,
     Cursor,
     Limit,
+    Moment,
     Page,
     Search,
     SessionDetail,
@@ -62,9 +62,13 @@ Sort = Literal[
     "cost_usd", "-cost_usd", "p95_ms", "-p95_ms", "errors", "-errors", "turns", "-turns",
     "conversations", "-conversations",
 ]  # fmt: skip
-STARTED: dict[int | str, dict[str, Any]] = {
-    202: {"headers": {"Location": {"description": "where the session is", "schema": {"type": "string"}}}}
+_DEEDS = ("get", "stop", "cancel", "pause", "resume", "adjust", "restart", "delete", "diagnose")
+NEXT = {
+    deed.capitalize(): {"operationId": f"{deed}_session", "parameters": {"id": "$response.body#/id"}} for deed in _DEEDS
 }
+"""What can be done next with a session: for people, and for tools that walk the API."""
+NEW = {"headers": {"Location": {"description": "where the session is", "schema": {"type": "string"}}}, "links": NEXT}
+STARTED: dict[int | str, dict[str, Any]] = {202: NEW}
 
 
 class NewSession(StartSession):
@@ -109,14 +113,14 @@ class BulkResults(View):
     results: list[BulkResult]
 
 
-class Ticks(View):
+class TicksPage(View):
     """Seconds in order. `next`: what to give as `since` to go on, null at the end."""
 
     items: list[TickView]
     next: int | None
 
 
-class Events(View):
+class EventsPage(View):
     """Events in order. `next`: what to give as `after` to go on, null at the end."""
 
     items: list[AnyEvent]
@@ -139,8 +143,8 @@ async def list_sessions(
     scenario: Words | None = None,
     target: Words | None = None,
     search: Search = "",
-    created_from: Annotated[datetime | None, Query(alias="from", description="created at this time or later")] = None,
-    created_to: Annotated[datetime | None, Query(alias="to", description="created before this time")] = None,
+    created_from: Annotated[Moment | None, Query(alias="from", description="created at this time or later")] = None,
+    created_to: Annotated[Moment | None, Query(alias="to", description="created before this time")] = None,
     sort: Sort = "-created_at",
     cursor: Cursor = None,
     limit: Limit = 50,
@@ -187,7 +191,7 @@ async def change_sessions(request: Request, caller: Runner, body: Bulk, key: Key
             "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in TAR_TYPES},
         }
     },
-    responses={201: STARTED[202]},
+    responses={201: NEW},
 )
 async def import_session(request: Request, response: Response, caller: Runner) -> SessionView:
     """Take in the directory of a session that was played elsewhere: a tar archive, plain or gzipped."""
@@ -239,24 +243,26 @@ async def list_session_ticks(
     id: SessionId,
     since: Annotated[int, Query(ge=0, le=2**31 - 1, description="the first second that is wanted")] = 0,
     limit: Annotated[int, Query(ge=1, le=5000)] = 600,
-) -> Ticks:
+) -> TicksPage:
     """List the seconds of a session, for charts."""
     store = app_of(request).store
     await store.sessions.get(id)
     found = await store.ticks.since(id, since, limit)
     items = [TickView.model_validate({"second": second, "point": msgspec.json.decode(body)}) for second, body in found]
-    return Ticks(items=items, next=found[-1][0] + 1 if len(found) == limit else None)
+    return TicksPage(items=items, next=found[-1][0] + 1 if len(found) == limit else None)
 
 
 @router.get("/{id}/events")
 async def list_session_events(
     request: Request, caller: Reader, id: SessionId, after: Whole = 0, limit: Limit = 100
-) -> Events:
+) -> EventsPage:
     """List what happened to a session, oldest first."""
     store = app_of(request).store
     await store.sessions.get(id)
     found = await store.events.after(after, session=id, limit=limit)
-    return Events(items=[event_view(event) for event in found], next=found[-1].number if len(found) == limit else None)
+    return EventsPage(
+        items=[event_view(event) for event in found], next=found[-1].number if len(found) == limit else None
+    )
 
 
 @router.get("/{id}/diagnosis")

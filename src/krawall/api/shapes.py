@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar, Union
 
 from fastapi import Path, Query, Request
-from pydantic import Field, GetCoreSchemaHandler, WithJsonSchema, create_model
+from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, WithJsonSchema, create_model
 from pydantic_core import CoreSchema
 
 from krawall.api.records import AsModel, View, model_of
@@ -22,6 +23,7 @@ from krawall.model.webhook import matches
 if TYPE_CHECKING:
     from krawall.app import App
 
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]")
 MOST = 2**53  # the largest whole number that JSON readers agree on; databases take more
 
 SessionId = Annotated[str, Path(alias="id", min_length=1, max_length=64, description="id of a session")]
@@ -34,6 +36,16 @@ Time = Annotated[
     str, WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-23T06:15:00.000Z"]})
 ]
 """Wall clock, ISO 8601 in UTC, to the millisecond."""
+
+
+def _moment(value: object) -> object:
+    if isinstance(value, str) and not _DAY.match(value):
+        raise ValueError("is not a time such as 2026-11-23T06:15:00Z")
+    return value
+
+
+Moment = Annotated[datetime, BeforeValidator(_moment)]
+"""A time in a query: ISO 8601, UTC when it names no zone. Pydantic alone would take numbers too."""
 
 T = TypeVar("T")
 S = TypeVar("S")

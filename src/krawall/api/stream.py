@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import Field
+from starlette.responses import JSONResponse
 
 from krawall.api.auth import Reader
 from krawall.api.following import ChangeReader, EventStream, SessionReader, follow
@@ -113,10 +114,17 @@ Types = Annotated[
 ]
 
 
+class Described(JSONResponse):
+    """Never sent: how the description of a stream's messages gets beside its media type."""
+
+    media_type = "text/event-stream"
+
+
 @router.get(
     "/sessions/{id}/stream",
-    response_class=EventStream,
-    responses={200: {"model": SessionMessage, "description": "events without end; each message is one of these"}},
+    response_class=Described,
+    response_model=SessionMessage,
+    response_description="events without end; each message is one of these, with `data` as JSON",
 )
 async def stream_session(
     request: Request, caller: Reader, id: SessionId, after: After = None, last_event_id: LastEventId = ""
@@ -130,14 +138,10 @@ async def stream_session(
 
 @router.get(
     "/events",
-    response_class=EventStream,
-    responses={
-        200: {
-            "model": ChangeMessage,
-            "description": "events without end; or with `Accept: application/json` a page of them, oldest first",
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Page_EventView_"}}},
-        }
-    },
+    response_class=Described,
+    response_model=ChangeMessage,
+    response_description="events without end; or with `Accept: application/json` a page of them, oldest first",
+    responses={200: {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Page_EventView_"}}}}},
 )
 async def stream_events(
     request: Request,

@@ -24,7 +24,7 @@ router = APIRouter(tags=["system"])
 V1 = "/api/v1"
 
 
-class Live(View):
+class Liveness(View):
     """The server answers."""
 
     ok: bool = True
@@ -106,16 +106,16 @@ class DashboardView(View):
     recent: list[AnyEvent]
 
 
-class Settings(View):
+class SettingsInForce(View):
     """Every setting in force."""
 
     items: list[Effective] = Field(description="secrets are hidden")
 
 
 @router.get("/api/health/live")
-async def get_liveness() -> Live:
+async def get_liveness() -> Liveness:
     """Answer, which shows that the server does."""
-    return Live()
+    return Liveness()
 
 
 @router.get("/api/health/ready", responses={503: {"description": "not ready"}})
@@ -170,9 +170,9 @@ async def get_dashboard(request: Request, caller: Reader) -> DashboardView:
 
 
 @router.get(f"{V1}/settings")
-async def list_settings(request: Request, caller: Reader) -> Settings:
+async def list_settings(request: Request, caller: Reader) -> SettingsInForce:
     """List the settings in force and where each came from."""
-    return Settings(items=effective(app_of(request).settings))
+    return SettingsInForce(items=effective(app_of(request).settings))
 
 
 def _workers(workers: list[WorkerFacts]) -> list[WorkerView]:

@@ -27,7 +27,7 @@ class Mailbox:
     `look`: there may be new rows. A newer tick takes the place of an older one.
     """
 
-    def __init__(self, topic: _Topic) -> None:
+    def __init__(self, topic: Topic) -> None:
         self._topic = topic
         self._filled = asyncio.Event()
         self._tick: bytes | None = None
@@ -59,7 +59,7 @@ class Mailbox:
         self._filled.clear()
 
 
-class _Topic:
+class Topic:
     """One channel with its readers. `settled`: the first attempt to follow it is over."""
 
     def __init__(self, channel: str) -> None:
@@ -98,7 +98,7 @@ class Live:
     def __init__(self, bus: Bus, closing: asyncio.Event, tasks: asyncio.TaskGroup) -> None:
         self._bus = bus
         self._tasks = tasks
-        self._topics: dict[str, _Topic] = {}
+        self._topics: dict[str, Topic] = {}
         self.closing = closing
 
     @classmethod
@@ -124,7 +124,7 @@ class Live:
         """Give a mailbox. The channel is followed by now, or the mailbox says that it is not."""
         topic = self._topics.get(channel)
         if topic is None:
-            topic = self._topics[channel] = _Topic(channel)
+            topic = self._topics[channel] = Topic(channel)
             topic.task = self._tasks.create_task(self._follow(topic))
         box = Mailbox(topic)
         topic.readers.add(box)
@@ -140,7 +140,7 @@ class Live:
                 if topic.task:
                     topic.task.cancel()
 
-    async def _follow(self, topic: _Topic) -> None:
+    async def _follow(self, topic: Topic) -> None:
         while True:
             with suppress(Unavailable):
                 async with self._bus.follow(topic.channel) as pokes:
@@ -165,7 +165,7 @@ class Live:
             else:
                 self._again([topic for topic in self._topics.values() if not topic.followed])
 
-    def _again(self, topics: list[_Topic]) -> None:
+    def _again(self, topics: list[Topic]) -> None:
         for topic in topics:
             if topic.task:
                 topic.task.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import socket
 from collections.abc import AsyncIterator
@@ -16,7 +17,10 @@ from krawall.api.serving import serve
 from krawall.app import App
 from krawall.ids import new_id
 from krawall.model.event import SessionCompleted
+from krawall.model.plan import Plan
 from krawall.model.session import Outcome, Session, State, Verdict
+from krawall.testing.logs import SCENARIO
+from krawall.testing.playing import plan_of
 
 PATIENCE_S = 30  # for what must come; nothing waits so long unless it is broken
 BEGAN_NS = 1_700_000_000_000_000_000
@@ -107,15 +111,21 @@ async def stream(client: httpx2.AsyncClient, path: str, **options: Any) -> Async
 def a_session(**changes: Any) -> Session:
     """Return a session that nobody plays."""
     facts: dict[str, Any] = {
-        "id": new_id("ses"), "name": "Late parcel", "scenario": "late-parcel", "target": "bot", "plan_hash": "0" * 16,
+        "id": new_id("ses"), "name": "Late parcel", "scenario": "late-parcel", "target": "bot", "plan_hash": a_plan().digest(),
         "seed": 7, "shards": 1, "state": State.queued, "created_ns": BEGAN_NS, "actor": "ada",
     }  # fmt: skip
     return Session(**{**facts, **changes})
 
 
-async def keep(app: App, plan: bytes = b"{}", **changes: Any) -> Session:
+@functools.cache
+def a_plan() -> Plan:
+    """Return the plan of these sessions."""
+    return plan_of(SCENARIO)
+
+
+async def keep(app: App, **changes: Any) -> Session:
     """Keep a session that nobody plays."""
-    return (await app.store.sessions.create(a_session(**changes), plan, key=None)).session
+    return (await app.store.sessions.create(a_session(**changes), a_plan().to_json(), key=None)).session
 
 
 async def finish(app: App, id: str) -> None:

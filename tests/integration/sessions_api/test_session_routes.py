@@ -13,8 +13,6 @@ from krawall.model.job import QUEUES, ConductSession
 from krawall.model.kept import WorkerFacts
 from krawall.model.session import State
 from krawall.model.summary import Conversations, Picture, Point, Tokens
-from krawall.testing.logs import SCENARIO
-from krawall.testing.playing import plan_of
 from krawall.testing.served import BEGAN_NS, finish, keep
 
 SESSIONS = "/api/v1/sessions"
@@ -39,7 +37,7 @@ async def start(client, **more):
 
 async def running(app, **changes):
     """Keep a session that plays, as far as its row says."""
-    session = await keep(app, plan=plan_of(SCENARIO).to_json(), **changes)
+    session = await keep(app, **changes)
     fence = await app.store.sessions.claim(session.id, "wrk_1")
     for state in (State.starting, State.running):
         await app.store.sessions.write(session.id, fence, state=state)
@@ -142,6 +140,8 @@ async def test_filters_and_sorting(app, client):
         "limit=0",
         "limit=201",
         "from=yesterday",
+        "to=0.5",
+        "to=0",
         "outcome=won",
         "sort=created_ns",
     ],
