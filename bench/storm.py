@@ -8,6 +8,7 @@ Takes about 12 minutes for 100. Ends with the counts, and exit code 1 when anyth
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from random import Random
 
 from krawall.testing.databases import postgres_server
 from krawall.testing.installation import Installation
-from krawall.testing.storm import WORKERS, Listener, Storm, judge, scenario
+from krawall.testing.storm import WORKERS, Listener, Storm, delivered, judge, scenario
 from krawall.testing.valkeys import valkey_server
 
 
@@ -62,7 +63,8 @@ def main() -> int:
         sessions = play(place, bot, storm, given.kills, Random(given.seed))
         for id in sessions:
             place.finished(id, 240)
-        time.sleep(25)  # what is due is delivered, what is lost is found
+        with contextlib.suppress(TimeoutError):
+            place.until(lambda: delivered(place, sessions, hooks), 90)
         told = judge(storm, sessions, bot, folder / "archive", hooks)
         print(json.dumps({**vars(told), "kills in all": sum(told.kills.values())}, indent=1))
         if told.problems:

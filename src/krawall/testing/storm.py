@@ -106,9 +106,9 @@ class Storm:
             **blows,
         }
 
-    def strike(self) -> None:
-        """Kill something."""
-        kind = self._dice.choice(sorted(self._blows))
+    def strike(self, kind: str = "") -> None:
+        """Kill something, or something of that kind."""
+        kind = kind or self._dice.choice(sorted(self._blows))
         self._blows[kind]()
         self.told.kills[kind] += 1
 
@@ -139,6 +139,17 @@ def engines_of(workers: list[int]) -> list[int]:
         if int(fields[1]) in workers and b"krawall.engine.process" in command:
             found.append(int(status.parent.name))
     return found
+
+
+def delivered(installation: Installation, sessions: list[str], hooks: Listener) -> bool:
+    """Tell whether every event of every session has reached the webhook."""
+    wanted = {
+        event["id"]
+        for session in sessions
+        for event in events_of(installation, session)
+        if event["type"].startswith("session.")
+    }
+    return wanted <= set(hooks.got)
 
 
 def judge(storm: Storm, sessions: list[str], bot: str, archive: Path, hooks: Listener) -> Told:

@@ -38,6 +38,7 @@ class Rows:
         self._state = session.state
         self.revision = -1  # the conductor's, as of the last write
         self._points = 0
+        self._pending: list[EventBody] = []
         self._reported: dict[tuple[int, int], int] = {}
 
     async def begin(self, plan: Plan) -> None:
@@ -79,6 +80,7 @@ class Rows:
         store, id = self._tools.store, self._session.id
         cell = conductor.latest.view()
         events, started_ns = self._transitions(conductor)
+        pending = len(self._pending)
         p95 = shown.metrics["latency"].p95 if "latency" in shown.metrics else None
         async with store.begin() as tx:
             mine = await store.sessions.write(
@@ -104,8 +106,9 @@ class Rows:
             if points:
                 day = iso(self._session.created_ns)[:10]
                 await store.ledger.settle(id, self._session.target, day, conductor.spent, tx=tx)
-            for body in events:
+            for body in (*self._pending[:pending], *events):
                 await store.events.append(body, f"worker {self._tools.id}", session=id, tx=tx)
+        del self._pending[:pending]
         return True
 
     def _transitions(self, conductor: Conductor) -> tuple[list[EventBody], int | None]:
@@ -138,16 +141,6 @@ class Rows:
         except Unavailable:
             return
 
-    async def replaced(self, conductor: Conductor, shard: int, before: int, attempt: int) -> None:
-        """Note that a shard was lost and is played by another attempt.
-
-        Raises:
-            Unavailable: the database is away.
-        """
-        store, id = self._tools.store, self._session.id
-        row = await store.shards.get(id, shard)
-        at_s = conductor.elapsed_ns / NS_PER_S
-        lost = ShardLost(shard, before, row.worker, max(0.0, conductor.heard_s(shard)))
-        async with store.begin() as tx:
-            for body in (lost, ShardReplaced(shard, attempt, row.worker, at_s)):
-                await store.events.append(body, f"worker {self._tools.id}", session=id, tx=tx)
+    def replaced(self, lost: ShardLost, by: ShardReplaced) -> None:
+        """Note that a shard was lost and is played by another attempt; written with the conductor's next state, or not at all."""
+        self._pending += [lost, by]

@@ -21,6 +21,7 @@ from krawall.clock import iso, monotonic_ns, wall_ns
 from krawall.conduct.conductor import Conductor
 from krawall.errors import Conflict, KrawallError, NotFound, Unavailable
 from krawall.model.base import NS_PER_S
+from krawall.model.event import ShardLost, ShardReplaced
 from krawall.model.job import Compact, ConductSession
 from krawall.model.plan import Plan
 from krawall.model.progress import Orders
@@ -72,7 +73,9 @@ class Conducting:
         self._conductor = conductor
         self._wish = Wish()
         self._orders: dict[str, Orders] = {}
+        self._answered: dict[str, bytes] = {}  # the report that was answered last, as it stood on the board
         self._newest: dict[int, int] = {}  # shard -> attempt
+        self._workers: dict[int, str] = {}  # shard -> who plays it, as far as is known
         self._heard: dict[int, int] = {}  # shard -> when, ns of this machine's clock
         self._first_ready = 0
         self._mine = True
@@ -92,18 +95,18 @@ class Conducting:
             number, _, attempt = place.partition(".")
             conducting._orders[place] = orders = decode_orders(data)
             conductor.told(int(number), orders, int(attempt))
+        for progress in conductor.reports:
+            conducting._newest[progress.shard] = progress.attempt
+            conducting._states[progress.shard] = progress.state
+            conducting._heard[progress.shard] = monotonic_ns()
         await conducting._rows.begin(plan)
         return conducting
 
     def _known(self, shard: Shard) -> None:
         """Take in what the row of a shard says."""
-        if shard.attempt:
-            self._newest[shard.number] = shard.attempt
-            self._heard[shard.number] = monotonic_ns()
+        self._workers[shard.number] = shard.worker
         if shard.progress:
-            progress = decode_progress(shard.progress)
-            self._conductor.recall(progress)
-            self._states[shard.number] = progress.state
+            self._conductor.recall(decode_progress(shard.progress))
 
     async def run(self) -> bool:
         """Conduct to the end; False when another conductor has taken over."""
@@ -184,6 +187,8 @@ class Conducting:
             await self._answer(place, data)
 
     async def _answer(self, place: str, data: bytes) -> None:
+        if self._answered.get(place) == data:
+            return
         progress = decode_progress(data)
         shard, attempt = progress.shard, progress.attempt
         newest = self._newest.get(shard, 0)
@@ -198,10 +203,11 @@ class Conducting:
             return
         if self._rows.silent_ns() > BLIND_NS:
             return  # nothing can be kept: better that shards stop than that they play unseen
-        if attempt > newest:
-            if newest:
-                await self._replaced(shard, newest, attempt)
-            self._newest[shard] = attempt
+        if attempt > newest and newest:
+            row = await self._tools.store.shards.get(self._session.id, shard)
+            if self._newest[shard] < attempt:  # or another poke has been faster
+                self._replaced(shard, self._newest[shard], attempt, row.worker)
+        self._newest[shard] = max(attempt, self._newest.get(shard, 0))
         if progress.state == "ready" and newest and self._too_early(shard):
             await self._tell(place, Orders(answers=progress.seq))
             return
@@ -214,6 +220,7 @@ class Conducting:
         if not await self._kept():
             return
         await self._tell(place, orders)
+        self._answered[place] = data
         if self._conductor.origin and not started:
             await self._tell_all()
 
@@ -225,11 +232,15 @@ class Conducting:
         """The lost attempt may still be sending: a worker that was cut off stops by itself within this time."""
         return monotonic_ns() - self._heard.get(shard, 0) < REPLACED_AFTER_NS and self._states.get(shard) != "ready"
 
-    async def _replaced(self, shard: int, before: int, attempt: int) -> None:
+    def _replaced(self, shard: int, before: int, attempt: int, worker: str) -> None:
+        conductor = self._conductor
         why = "its engine process died" if self._heard.get(shard) == 0 else "its worker is gone"
-        self._conductor.lost(shard, None, before, why)
-        self._conductor.replaced(shard, attempt)
-        await self._rows.replaced(self._conductor, shard, before, attempt)
+        lost = ShardLost(shard, before, self._workers.get(shard, ""), conductor.heard_s(shard))
+        conductor.lost(shard, None, before, why)
+        conductor.replaced(shard, attempt)
+        self._rows.replaced(lost, ShardReplaced(shard, attempt, worker, conductor.elapsed_ns / NS_PER_S))
+        self._newest[shard] = attempt
+        self._workers[shard] = worker
 
     async def _tell(self, place: str, orders: Orders) -> None:
         self._orders[place] = orders
