@@ -5,11 +5,14 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections import OrderedDict
+from contextlib import suppress
 from pathlib import Path
 
 from krawall.archive.compact import FILES, MESSAGES
 from krawall.archive.duck import Connection, answering, connect, quoted
 from krawall.archive.live import LiveLog, highest
+
+Stamp = tuple[int, ...]
 
 MOST = 4  # sessions at hand, each with up to 256 MB
 
@@ -40,7 +43,7 @@ class Readers:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._open: OrderedDict[Path, tuple[object, CompactLog | LiveLog]] = OrderedDict()
+        self._open: OrderedDict[Path, tuple[Stamp, CompactLog | LiveLog]] = OrderedDict()
 
     def get(self, folder: Path) -> CompactLog | LiveLog:
         """Return the tables of the session in `folder`: its Parquet files, or its log until there are some; a folder that is not there (yet) is empty.
@@ -54,7 +57,7 @@ class Readers:
             known = self._open.pop(folder, None)
             if known is None or known[0] != stamp:
                 with answering(folder):
-                    known = (stamp, CompactLog(folder) if stamp else LiveLog(folder))
+                    known = (stamp, CompactLog(folder) if stamp[0] else LiveLog(folder))
             self._open[folder] = known
             while len(self._open) > MOST:
                 self._open.popitem(last=False)
@@ -66,13 +69,13 @@ class Readers:
             self._open.pop(folder.absolute(), None)
 
 
-def _stamp(folder: Path) -> object:
-    """Return what tells one writing of the Parquet files from another, None before the first."""
-    try:
-        facts = (folder / MESSAGES).stat()
-    except FileNotFoundError:
-        return None
-    return facts.st_ino, facts.st_mtime_ns, facts.st_size
+def _stamp(folder: Path) -> Stamp:
+    """Return what tells one writing of the Parquet files, or of a log before there are some, from another."""
+    for path, parquet in ((folder / MESSAGES, True), (folder / "log", False)):
+        with suppress(FileNotFoundError):
+            facts = path.stat()
+            return (parquet, facts.st_ino, *((facts.st_mtime_ns, facts.st_size) if parquet else ()))
+    return (False,)
 
 
 readers = Readers()  # the one of this process: whoever asks about a session shares what is open of it

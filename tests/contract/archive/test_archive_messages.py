@@ -283,3 +283,10 @@ def test_conversations_are_listed_in_the_order_of_their_ends(tmp_path: Path, for
     assert [item["conversation"] for item in conversations(tmp_path, outcome="failed", start=4).items] == [4, 2, 0]
     assert [item["conversation"] for item in conversations(tmp_path, search="r3").items] == [3]
     assert [item["conversation"] for item in conversations(tmp_path, search="5").items] == [5]
+
+
+@pytest.mark.parametrize("name", ["it's", "a*b", "a[b]c", "a?b", "a b", "a\\b", "$x{1}"])
+def test_a_folder_may_have_any_name(tmp_path: Path, form: Form, name: str) -> None:
+    write_segment(tmp_path / name, "0-1-0", [message(1)])
+
+    assert numbers(messages(form(tmp_path / name)).items) == [0]
