@@ -161,6 +161,13 @@ AnyEvent = Annotated[EventView, _ByType()]
 """An event as answers show it: a closed union over `type`."""
 
 
+class EventPage(View):
+    """A part of a list of events. `next`: what gives the part after it, null at the end."""
+
+    items: list[AnyEvent]
+    next: str | None
+
+
 def session_fields(session: Session) -> dict[str, Any]:
     """Return a session as answers show it, as plain data."""
     wish = session.wish

@@ -13,9 +13,8 @@ from krawall.api.following import ChangeReader, EventStream, SessionReader, foll
 from krawall.api.records import AsModel, View
 from krawall.api.shapes import (
     AnyEvent,
-    EventView,
+    EventPage,
     Limit,
-    Page,
     SessionId,
     SessionView,
     TickView,
@@ -141,7 +140,7 @@ async def stream_session(
     response_class=Described,
     response_model=ChangeMessage,
     response_description="events without end; or with `Accept: application/json` a page of them, oldest first",
-    responses={200: {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Page_EventView_"}}}}},
+    responses={200: {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/EventPage"}}}}},
 )
 async def stream_events(
     request: Request,
@@ -159,8 +158,8 @@ async def stream_events(
     if "application/json" in accept and "text/event-stream" not in accept:
         found = await app.store.events.after(number or 0, types=wanted, limit=limit)
         following = str(found[-1].id) if len(found) == limit else None
-        shown = Page[EventView](items=[event_view(event) for event in found], next=following)
-        return Response(shown.model_dump_json(serialize_as_any=True), media_type="application/json")
+        shown = EventPage(items=[event_view(event) for event in found], next=following)
+        return Response(shown.model_dump_json(), media_type="application/json")
     reader = ChangeReader(app.store, wanted, number)
     return EventStream(follow(app, "events", reader, standing(request)))
 

@@ -7,7 +7,7 @@ import io
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from krawall.errors import DocumentError
@@ -15,7 +15,8 @@ from krawall.services.exports import begun, check, flat, from_thread, rows_as
 
 TREES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(min_size=1), inner),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(min_size=1), inner, max_size=4),
+    max_leaves=10,
 )
 
 
@@ -47,6 +48,7 @@ async def test_no_rows_are_a_file_too():
     assert await whole(rows_as("csv", each([]), ["a", "b"])) == b"a,b\r\n"
 
 
+@settings(max_examples=50)
 @given(TREES)
 def test_every_leaf_has_one_line(tree):
     def leaves(node):
