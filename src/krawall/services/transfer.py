@@ -206,7 +206,8 @@ async def give_out(documents: Documents, kinds: Sequence[DocumentKind] = KINDS, 
     taken: set[str] = set()
     with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as packed:
         if ids:
-            await asyncio.to_thread(_pack, packed, [await _one_of(documents, kinds, id) for id in ids], taken)
+            found = [await _one_of(documents, kinds, id) for id in ids]
+            await asyncio.to_thread(_pack, packed, list({kept.id: kept for kept in found}.values()), taken)
         else:
             for kind in kinds:
                 cursor: str | None = None
@@ -230,9 +231,7 @@ async def _one_of(documents: Documents, kinds: Sequence[DocumentKind], id: str) 
 def _pack(packed: zipfile.ZipFile, found: Sequence[Kept], taken: set[str]) -> None:
     for kept in found:
         # A fixed date: the same documents make the same file.
-        name = next((name for name in _names(kept) if name.casefold() not in taken), None)
-        if name is None:  # asked for twice
-            continue
+        name = next(name for name in _names(kept) if name.casefold() not in taken)
         entry = zipfile.ZipInfo(name)
         entry.compress_type = zipfile.ZIP_DEFLATED
         taken.add(name.casefold())
