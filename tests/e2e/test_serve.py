@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,7 +104,7 @@ def test_others_are_let_in_only_when_there_is_an_account(home: Installation, tmp
     assert ran.code == 2, ran.err
     assert f"krawall users create NAME --role admin --data {home.home}" in ran.err.replace("\n", " ")
     made = subprocess.run(
-        [*krawall_command(), "users", "create", "ann", "--role", "admin", *map(str, place)],
+        [sys.executable, "-m", "krawall", "users", "create", "ann", "--role", "admin", *map(str, place)],
         input="correct horse battery staple\n", text=True, capture_output=True, check=False, timeout=60,
     )  # fmt: skip
     assert made.returncode == 0, made.stderr
@@ -128,6 +129,16 @@ def test_a_worker_that_dies_is_replaced(home: Installation) -> None:
     assert second.pid != first.pid
     home.until(lambda: any(one["pid"] == second.pid for one in ready_workers(home)))
     assert "SIGKILL" in home.said()
+
+
+def test_a_queue_that_dies_comes_back(home: Installation, bots) -> None:
+    serve(home)
+    home.until(lambda: ready_workers(home) != [])
+    first = int((home.home / "valkey" / "pid").read_text())
+    os.kill(first, signal.SIGKILL)
+    session = start_session(home, bots(latency="2ms", tokens="5"), users=1, conversations=2)
+    assert home.finished(session)["summary"]["conversations"]["completed"] == 2
+    assert int((home.home / "valkey" / "pid").read_text()) != first
 
 
 def test_the_worker_of_a_killed_server_goes_on_and_is_adopted(home: Installation, bots) -> None:
@@ -203,9 +214,3 @@ def test_a_worker_alone_takes_jobs_and_leaves_in_order(home: Installation, bots)
     assert home.processes["worker"].wait(60) == 0, home.said()
     home.until(lambda: ready_workers(home) == [])
     assert holder_of(home.home / "valkey" / "lock") is not None, "the server still needs it"
-
-
-def krawall_command() -> list[str]:
-    import sys
-
-    return [sys.executable, "-m", "krawall"]

@@ -1,8 +1,10 @@
-"""Opens the installation for a server or worker, and stops the Valkey server of a data directory when nobody uses it any more."""
+"""Opens the installation for a server or worker. The Valkey server of a data directory is started again when it dies, and
+stopped when nobody uses it any more."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -15,8 +17,10 @@ from pydantic import SecretStr
 from krawall.app import App, open_app
 from krawall.cli.locks import USE, take
 from krawall.errors import Unavailable
-from krawall.queue.valkey import stop_valkey
+from krawall.queue.valkey import ensure_valkey, stop_valkey
 from krawall.settings import Settings
+
+LOOK_S = 2.0
 
 
 @asynccontextmanager
@@ -35,13 +39,25 @@ async def installation(settings: Settings) -> AsyncIterator[App]:
     lock = await asyncio.to_thread(take, use, shared=True, wait=True)  # somebody may be stopping the Valkey server
     assert lock is not None
     try:
-        async with _opened(settings) as app:
-            yield app
+        async with _opened(settings) as app, asyncio.TaskGroup() as group:
+            keeping = group.create_task(_keep_valkey(settings.home))
+            try:
+                yield app
+            finally:
+                keeping.cancel()
     finally:
         lock.release()
         if last := take(use):  # of all that give the lock back, the last one gets it alone
             await stop_valkey(settings.home)
             last.release()
+
+
+async def _keep_valkey(home: Path) -> None:
+    """Start the Valkey server again when it has died: it is ours, so nobody else does."""
+    while True:
+        await asyncio.sleep(LOOK_S)
+        with contextlib.suppress(Unavailable):
+            await ensure_valkey(home)
 
 
 @asynccontextmanager

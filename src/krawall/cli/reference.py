@@ -135,7 +135,8 @@ def _errors() -> str:
 
 
 def _subclasses(base: type[errors.KrawallError]) -> list[type[errors.KrawallError]]:
-    return [base, *(inner for cls in base.__subclasses__() for inner in _subclasses(cls))]
+    public = [cls for cls in base.__subclasses__() if not cls.__name__.startswith("_")]
+    return [base, *(inner for cls in public for inner in _subclasses(cls))]
 
 
 # documents ----------------------------------------------------------------------------------------------
