@@ -119,4 +119,4 @@ def _fenced(path: Path) -> str:
 
 
 def _errors(base: type[errors.KrawallError]) -> list[type[errors.KrawallError]]:
-    return [inner for cls in base.__subclasses__() for inner in [cls, *_errors(cls)]]
+    return [inner for cls in base.__subclasses__() if cls.__name__[0] != "_" for inner in [cls, *_errors(cls)]]

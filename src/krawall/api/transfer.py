@@ -76,6 +76,7 @@ async def import_documents(
     caller: Runner,
     replace: Annotated[bool, Query(description="revise documents whose names are taken")] = False,
 ) -> Any:
+    """Take in what was sent, document by document."""
     results = await take_in(service(request), await _files(request), caller.name, replace=replace)
     return ImportedAll(results=[_shown(each) for each in results])
 

@@ -19,6 +19,7 @@ import msgspec
 from bullmq import Queue, Worker  # type: ignore[import-untyped]
 
 from krawall.clock import wall_ns
+from krawall.errors import KrawallError
 from krawall.ids import new_id
 from krawall.model.base import Record
 from krawall.model.job import QUEUES, Job
@@ -285,7 +286,8 @@ class Work:
             await self._tell(held, lambda: job.moveToCompleted(None, held.token))
 
     async def _failed(self, held: _Held, taken: Taken, error: BaseException) -> None:
-        _LOG.warning("job %s of %s failed in try %d", taken.id, self._queue, taken.attempt, exc_info=error)
+        cause = None if isinstance(error, KrawallError) else error  # what is meant for people needs no traceback
+        _LOG.warning("job %s of %s failed in try %d: %s", taken.id, self._queue, taken.attempt, error, exc_info=cause)
         reason = RuntimeError(f"{type(error).__name__}: {error}"[:1000])
         await self._tell(held, lambda: held.job.moveToFailed(reason, held.token))
 

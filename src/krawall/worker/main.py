@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 
 from krawall.clock import monotonic_ns, wall_ns
-from krawall.errors import KrawallError, Unavailable
+from krawall.errors import Unavailable
 from krawall.ids import new_id
 from krawall.metrics.histogram import Histogram
 from krawall.model.base import NS_PER_S
@@ -72,26 +72,19 @@ class _Worker:
         self._plugins = _strangers()
 
     async def handle(self, job: Job, taken: Taken) -> None:
-        """Do a job. An error is logged once, here; the queue tries again."""
+        """Do a job. What it raises is for the queue: it logs it, and tries again."""
         tools = self._tools
-        try:
-            match job:
-                case ConductSession():
-                    await session.conduct(tools, job)
-                case PlayShard():
-                    await shard.play(tools, job)
-                case Compact():
-                    await chores.compact(tools, job)
-                case Deliver():
-                    await deliver(tools, job.delivery)
-                case Upkeep():
-                    await upkeep(tools)
-        except Unavailable as error:
-            _log.warning("job postponed", job=taken.id, error=error.message)
-            raise
-        except Exception as error:
-            _log.error("job failed", job=taken.id, error=str(error), exc_info=not isinstance(error, KrawallError))
-            raise
+        match job:
+            case ConductSession():
+                await session.conduct(tools, job)
+            case PlayShard():
+                await shard.play(tools, job)
+            case Compact():
+                await chores.compact(tools, job)
+            case Deliver():
+                await deliver(tools, job.delivery)
+            case Upkeep():
+                await upkeep(tools)
 
     async def beat(self) -> None:
         """Write the heartbeat row every two seconds; without a database there is none."""
