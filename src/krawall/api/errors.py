@@ -155,7 +155,7 @@ class Boundary:
 
         try:
             await self._app(scope, receive, watched)
-        except Exception as error:  # noqa: BLE001  # a request's boundary
+        except Exception as error:  # a request's boundary
             response = respond(scope, error)
             if begun:
                 raise
