@@ -102,6 +102,10 @@ class Archive:
             async with self._cache.holding(session):
                 await asyncio.to_thread(_remove, self._cache.spool(session))
 
+    async def spools(self) -> list[str]:
+        """Return the sessions of which this machine holds a spool; none where the archive is a directory."""
+        return [] if self._bucket is None else await asyncio.to_thread(self._cache.spools)
+
     async def fetch(self, session: str, *names: str) -> Path:
         """Return a folder of this machine that holds the newest form of the files, of all without `names`.
 

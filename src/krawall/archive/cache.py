@@ -100,6 +100,11 @@ class Cache:
         """Return where an engine writes the session's files."""
         return self._root / "spool" / session
 
+    def spools(self) -> list[str]:
+        """Return the sessions that have a spool."""
+        root = self._root / "spool"
+        return sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+
     def folder(self, session: str) -> Path:
         """Return where fetched files of the session are."""
         return self._root / "fetched" / session

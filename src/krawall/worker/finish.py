@@ -33,9 +33,9 @@ AGAIN_S = 1.0
 async def finish(tools: Tools, session: Session, rows: Rows, conductor: Conductor) -> bool:
     """Write the last word on a session. False: another conductor has taken over."""
     conductor.finish()
-    await _manifest(tools, session, rows, conductor)
     folder = await tools.archive.fetch(session.id)
     directory = SessionDirectory(folder)
+    await _manifest(tools, session, rows, conductor, directory)
     if rows.manifest.lost.get("processes"):
         # What a lost process did after its last report is known from its log alone.
         summary = msgspec.json.decode(await aside("recount", folder), type=Summary)
@@ -50,7 +50,9 @@ async def finish(tools: Tools, session: Session, rows: Rows, conductor: Conducto
             await asyncio.sleep(AGAIN_S)
 
 
-async def _manifest(tools: Tools, session: Session, rows: Rows, conductor: Conductor) -> None:
+async def _manifest(
+    tools: Tools, session: Session, rows: Rows, conductor: Conductor, directory: SessionDirectory
+) -> None:
     manifest = rows.manifest
     manifest.state = State.finished
     manifest.outcome, manifest.reason = conductor.outcome.value, conductor.reason
@@ -61,7 +63,6 @@ async def _manifest(tools: Tools, session: Session, rows: Rows, conductor: Condu
         msgspec.json.decode(body, type=Point) for _, body in await tools.store.ticks.since(session.id, -1, 1_000_000)
     ]
     manifest.gaps, manifest.pauses = conductor.gaps, conductor.pauses
-    directory = SessionDirectory(tools.archive.place(session.id))
     lost = {"processes": conductor.losses, "bodies": sum(health.bodies_dropped for health in conductor.health)}
     lost["attempts in flight"] = directory.lost_in_flight()
     manifest.lost = {name: number for name, number in lost.items() if number}

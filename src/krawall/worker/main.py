@@ -21,7 +21,7 @@ from krawall.model.job import Compact, ConductSession, Deliver, Job, PlayShard, 
 from krawall.model.kept import WorkerFacts
 from krawall.queue.jobs import Taken
 from krawall.version import __version__
-from krawall.worker import chores, session, shard
+from krawall.worker import chores, session, shard, spools
 from krawall.worker.deliver import deliver
 from krawall.worker.tools import Tools
 from krawall.worker.upkeep import SLOT_S, upkeep
@@ -114,6 +114,7 @@ class _Worker:
             slot = wall_ns() // (SLOT_S * NS_PER_S)
             with contextlib.suppress(Unavailable):
                 await self._tools.jobs.enqueue(Upkeep(slot), id=f"upkeep.{slot}")
+                await spools.clear(self._tools)
             await asyncio.sleep(SLOT_S)
 
     def _facts(self) -> WorkerFacts:

@@ -94,7 +94,8 @@ class _Playing:
         plan = await tools.store.sessions.plan(self._session.id)
         sealed = await tools.store.credentials.sealed(references(plan))
         env = {name: os.environ[name] for name in tools.allow_env if name in os.environ}
-        spec = await asyncio.to_thread(self._spec)
+        played = await tools.archive.fetch(self._session.id) if self._shard.attempt > 1 else self._folder
+        spec = await asyncio.to_thread(self._spec, SessionDirectory(played))
         SessionDirectory(self._folder).log.mkdir(parents=True, exist_ok=True)
         with SessionDirectory(self._folder).engine_log() as errors:
             async with (
@@ -114,16 +115,16 @@ class _Playing:
                     relay.cancel()
         return await self._ended()
 
-    def _spec(self) -> ShardSpec:
+    def _spec(self, played: SessionDirectory) -> ShardSpec:
+        """`played` holds the log of earlier attempts, wherever they were played."""
         shard = self._shard
-        directory = SessionDirectory(self._folder)
         return ShardSpec(
             session=self._session.id,
             index=shard.number,
             count=self._session.shards,
             attempt=shard.attempt,
-            directory=str(directory.log),
-            skip_done=done(directory, shard.number) if shard.attempt > 1 else [],
+            directory=str(SessionDirectory(self._folder).log),
+            skip_done=done(played, shard.number) if shard.attempt > 1 else [],
             rotate_s=0.0 if self._tools.archive.local is not None else REMOTE_ROTATE_S,
         )
 
