@@ -241,3 +241,27 @@ async def test_an_unknown_session_is_not_found_and_a_number_must_be_one(client, 
 
 def _channel(reply: bytes) -> str:
     return next(line for line in reply.decode().split("\r\n") if "session" in line)
+
+
+async def test_who_comes_while_events_are_written_gets_each_of_them_once(app, client):
+    """The moment at which a reader comes, between rows and pokes, is another one for each of these."""
+    session = await keep(app)
+    path = f"/api/v1/sessions/{session.id}/stream?after=0"
+
+    async def write():
+        for _ in range(60):
+            await append(app, session.id)
+        await finish(app, session.id)
+
+    async def read():
+        async with stream(client, path) as reader:
+            return [message.id for message in await reader.rest() if message.event == "event"]
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(write())
+        readers = []
+        for _ in range(15):
+            readers.append(group.create_task(read()))
+            await client.get("/api/health/live")
+    expected = [str(number) for number in range(1, 63)]
+    assert [reader.result() for reader in readers] == [expected] * 15
