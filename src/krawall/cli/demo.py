@@ -44,7 +44,10 @@ def demo(
         text = resources.files("krawall.cli").joinpath("demo.yaml").read_text(encoding="utf-8")
         overrides = Overrides(url=f"{words[3]}/v1/chat/completions", users=users, duration=duration)
         plan = make_plan(read_scenario(text, "demo"), Path(), overrides, "demo")
-        return play(plan, out, None, Look(json=json, quiet=quiet, command="demo"))
+        code = play(plan, out, None, Look(json=json, quiet=quiet, command="demo"))
+        if not (json or quiet):
+            print("go on     krawall serve, then krawall import DIRECTORY: it is kept at http://127.0.0.1:8600")  # noqa: T201
+        return code
     finally:
         bot.terminate()
         bot.wait(10)
