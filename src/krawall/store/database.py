@@ -7,22 +7,24 @@ Both databases order the transactions that append events one after the other: SQ
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import URL, CursorResult, Executable, Row, Table, event, text
+from sqlalchemy import URL, CursorResult, Executable, Row, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnection
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from krawall.errors import Conflict, DocumentError, Internal, Place, Unavailable
 from krawall.model.event import Event
+from krawall.store.engines import postgresql_engines, prepare_file, sqlite_engines
 from krawall.store.urls import parse_url
+
+T = TypeVar("T")
 
 WAIT_S = 30  # for a lock, and for a connection of the pool
 _ORDER = 0x6B726177  # the advisory lock's number: `kraw`
@@ -39,16 +41,31 @@ class Transaction:
 
     async def run(self, statement: Executable, values: list[dict[str, Any]] | None = None) -> CursorResult[Any]:
         """Execute a statement, once for each of `values` if they are given."""
-        result: CursorResult[Any] = await self.connection.execute(statement, values)
-        return result
+        return await self.through(self.connection.execute(statement, values))
 
     async def all(self, statement: Executable) -> Sequence[Row[Any]]:
         """Return every row."""
-        return (await self.connection.execute(statement)).all()
+        return (await self.run(statement)).all()
 
     async def first(self, statement: Executable) -> Row[Any] | None:
         """Return the first row."""
-        return (await self.connection.execute(statement)).first()
+        return (await self.run(statement)).first()
+
+    async def call(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Call a function that wants SQLAlchemy's synchronous connection first."""
+        return await self.through(self.connection.run_sync(function, *arguments))
+
+    async def through(self, doing: Coroutine[Any, Any, T]) -> T:
+        """Await what the connection does; on SQLite to its end, even if this task is cancelled meanwhile.
+
+        The driver cannot interrupt its thread: a connection that is left in mid-statement would keep the lock.
+        """
+        if self.connection.dialect.name == "sqlite":
+            return await to_its_end(doing)
+        try:
+            return await doing
+        except TimeoutError as error:  # asyncpg's own, which SQLAlchemy leaves as it is
+            raise NoConnection("no answer in time") from error
 
     async def changed(self, statement: Executable) -> int:
         """Return how many rows a statement changed."""
@@ -86,12 +103,12 @@ class Database:
             Unavailable: it does not answer.
         """
         parsed = parse_url(url)
-        engines = _sqlite if parsed.get_backend_name() == "sqlite" else _postgresql
+        engines = sqlite_engines if parsed.get_backend_name() == "sqlite" else postgresql_engines
         database = cls(parsed, *engines(parsed, wait_s))
         async with AsyncExitStack() as stack:
             stack.push_async_callback(database.close)
             if database.dialect == "sqlite":
-                await database._prepare_file(Path(parsed.database or ""))
+                await database._prepare_file(Path(parsed.database or ""), wait_s)
             await database.ping()
             stack.pop_all()
         return database
@@ -122,15 +139,17 @@ class Database:
             Conflict: what is there does not allow a row.
             Internal: this task is in such a block already, and would wait for itself.
         """
-        with self._in_our_words(), self._once_per_task():
-            async with self._connected(self._writing) as connection, connection.begin():
-                if ordered and self.dialect == "postgresql":
-                    await connection.execute(text(f"SELECT pg_advisory_xact_lock({_ORDER})"))
-                transaction = Transaction(connection, ordered=ordered)
-                yield transaction
-        if transaction.events:
-            for listener in self.listeners:
-                listener(transaction.events)
+        kept: list[Event] = []
+        try:
+            with self._in_our_words(), self._once_per_task():
+                async with self._transaction(self._writing, ordered=ordered, kept=kept) as transaction:
+                    if ordered and self.dialect == "postgresql":
+                        await transaction.run(text(f"SELECT pg_advisory_xact_lock({_ORDER})"))
+                    yield transaction
+        finally:  # a task may be cancelled while its commit succeeds
+            if kept:
+                for listener in self.listeners:
+                    listener(kept)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
@@ -140,8 +159,8 @@ class Database:
             Unavailable: the connection is lost, the database locked.
         """
         with self._in_our_words():
-            async with self._connected(self._reading) as connection, connection.begin():
-                yield Transaction(connection)
+            async with self._transaction(self._reading, ordered=False, kept=[]) as transaction:
+                yield transaction
 
     @asynccontextmanager
     async def within(self, tx: Transaction | None, *, ordered: bool = True) -> AsyncIterator[Transaction]:
@@ -162,6 +181,28 @@ class Database:
                 yield own
         else:
             yield tx
+
+    @asynccontextmanager
+    async def _transaction(
+        self, engine: AsyncEngine, *, ordered: bool, kept: list[Event]
+    ) -> AsyncIterator[Transaction]:
+        """Commit at the end of the block, or undo if it fails. `kept`: gets the events once they are committed."""
+        async with AsyncExitStack() as stack:
+            connection = await stack.enter_async_context(self._connected(engine))
+            transaction = Transaction(connection, ordered=ordered)
+            begun = connection.begin()
+
+            async def commit() -> None:
+                await begun.commit()
+                kept.extend(transaction.events)
+
+            async def end(failed: type[BaseException] | None, *_: object) -> None:
+                if connection.in_transaction():
+                    await transaction.through(begun.rollback() if failed else commit())
+
+            stack.push_async_exit(end)
+            await transaction.through(begun.start())
+            yield transaction
 
     @asynccontextmanager
     async def _connected(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
@@ -206,70 +247,25 @@ class Database:
         hint = "run `krawall migrate`" if any(words in why for words in _MISSING) else None
         return Unavailable(f"the database {self.shown} cannot be used: {why}", hint=hint)
 
-    async def _prepare_file(self, path: Path) -> None:
+    async def _prepare_file(self, path: Path, wait_s: float) -> None:
+        # Not by the pool: the driver's thread outlives the loop where a file cannot be opened, and complains.
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
+            await asyncio.to_thread(prepare_file, path, wait_s)
+        except (OSError, sqlite3.Error) as error:
             raise self._gone(str(error)) from error
-        with self._in_our_words():
-            async with self._connected(self._writing) as connection:
-                # Kept in the file. Outside a transaction, as SQLite wants it; a no-op when it is set already.
-                raw = await connection.get_raw_connection()
-                await raw.driver_connection.execute("PRAGMA journal_mode = WAL")  # type: ignore[union-attr]
 
 
-def _sqlite(url: URL, wait_s: float) -> tuple[AsyncEngine, AsyncEngine]:
-    """One connection writes, so that tasks of a process queue in order; others read beside it."""
-    writing = create_async_engine(
-        url, pool_size=1, max_overflow=0, pool_timeout=wait_s, connect_args={"timeout": wait_s}
-    )
-    reading = create_async_engine(
-        url, pool_size=4, max_overflow=0, pool_timeout=wait_s, connect_args={"timeout": wait_s}
-    )
-    for engine, begin, only_reads in ((writing, "BEGIN IMMEDIATE", "OFF"), (reading, "BEGIN", "ON")):
-        _on_connect(engine, only_reads)
-        _on_begin(engine, begin)
-    return writing, reading
-
-
-def _on_connect(engine: AsyncEngine, only_reads: str) -> None:
-    @event.listens_for(engine.sync_engine, "connect")
-    def connected(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-        connection.isolation_level = None  # the driver begins nothing by itself
-        cursor = connection.cursor()
-        for pragma in (
-            "synchronous = NORMAL",
-            "foreign_keys = ON",
-            "cache_size = -8000",
-            f"query_only = {only_reads}",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-
-def _on_begin(engine: AsyncEngine, statement: str) -> None:
-    @event.listens_for(engine.sync_engine, "begin")
-    def began(connection: Any) -> None:
-        connection.exec_driver_sql(statement)
-
-
-def _postgresql(url: URL, wait_s: float) -> tuple[AsyncEngine, AsyncEngine]:
-    """Connections to one server. A process that stops in mid-transaction is cut off, so that others go on."""
-    settings = {
-        "application_name": "krawall",
-        "lock_timeout": f"{wait_s * 1000:.0f}ms",
-        "idle_in_transaction_session_timeout": f"{2 * wait_s * 1000:.0f}ms",
-        "jit": "off",  # it costs more than our queries
-    }
-    engine = create_async_engine(
-        url,
-        pool_size=10,
-        max_overflow=10,
-        pool_timeout=wait_s,
-        pool_pre_ping=True,
-        connect_args={"timeout": 10, "server_settings": settings},
-    )
-    return engine, engine.execution_options(postgresql_readonly=True)
+async def to_its_end(doing: Coroutine[Any, Any, T]) -> T:
+    """Await something to its end, and only then give way to a cancellation that came meanwhile."""
+    task = asyncio.ensure_future(doing)
+    try:
+        return await asyncio.shield(task)
+    finally:
+        while not task.done():
+            with suppress(asyncio.CancelledError):  # once more; the first one goes on its way after this
+                await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # has been looked at
 
 
 def _first_line(error: SQLAlchemyError) -> str:

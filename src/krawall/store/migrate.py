@@ -22,7 +22,7 @@ async def migrate(database: Database) -> list[str]:
         Unavailable: a newer Krawall made this database.
     """
     async with database.begin() as tx:
-        return await tx.connection.run_sync(_upgrade, database.shown)
+        return await tx.call(_upgrade, database.shown)
 
 
 async def pending(database: Database) -> list[str]:
@@ -32,7 +32,7 @@ async def pending(database: Database) -> list[str]:
         Unavailable: a newer Krawall made this database.
     """
     async with database.read() as tx:
-        return await tx.connection.run_sync(_missing, database.shown)
+        return await tx.call(_missing, database.shown)
 
 
 def _upgrade(connection: Connection, shown: str) -> list[str]:

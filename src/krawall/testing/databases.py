@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 from urllib.parse import quote, urlsplit
 
 _UNSAFE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")  # the data does not outlive the tests
@@ -135,11 +136,17 @@ def _start(programs: Path, folder: Path, user: str | None, more: Sequence[str]) 
     for line in server.stderr:
         log.append(line)
         if _READY in line:
-            # Read on, or a full pipe would stop the server.
-            threading.Thread(target=log.extend, args=(server.stderr,), daemon=True).start()
+            threading.Thread(target=_read_on, args=(server.stderr, log), daemon=True).start()
             return server
     server.wait()
+    server.stderr.close()
     raise RuntimeError(f"PostgreSQL did not come up:\n{''.join(log)}")
+
+
+def _read_on(lines: IO[str], log: deque[str]) -> None:
+    """Read to the end, since a full pipe would stop the server."""
+    with lines:
+        log.extend(lines)
 
 
 def _end_with_parent() -> None:
@@ -156,10 +163,7 @@ def _programs(folder: Path, user: str | None) -> Path:
     if user is None or all(parent.stat().st_mode & stat.S_IXOTH for parent in install.parents):
         return install / "bin"
     libraries = package.with_name(package.name + ".libs")
-    for source in (
-        install,
-        libraries,
-    ):  # side by side as they are installed: the programs look for libraries from there
+    for source in (install, libraries):  # side by side, as the programs look for their libraries
         if source.is_dir():
             shutil.copytree(source, folder / "installed" / source.relative_to(package.parent), symlinks=True)
     return folder / "installed" / install.relative_to(package.parent) / "bin"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from urllib.parse import urlsplit
 
@@ -10,7 +11,7 @@ from sqlalchemy import text
 from krawall.errors import Conflict, DocumentError, Internal, KrawallError, NotFound, Unavailable
 from krawall.model.event import SessionPaused, WorkerLost
 from krawall.model.kept import DocumentKind
-from krawall.store.database import Database
+from krawall.store.database import Database, to_its_end
 from krawall.store.store import Store
 
 WORKER = """
@@ -98,19 +99,76 @@ async def _begin_twice(store: Store) -> None:
         await store.events.append(WorkerLost("w", "h"), "system")
 
 
-async def test_a_task_that_is_cancelled_in_mid_write_leaves_the_others_alone(store, make_session):
-    """Cancelled after every number of steps of the loop: it wrote all of it or nothing, and the next one writes."""
+async def test_tasks_that_are_cancelled_in_mid_write_leave_the_others_alone(store, make_session):
+    """Cancelled once or twice after any number of steps of the loop: it wrote all of it or nothing, and others write.
+
+    The collector is off: a connection that kept its lock until somebody cleared it away would stop the next writer.
+    """
     await store.sessions.create(make_session(), b"{}", key=None)
-    for steps in range(40):
-        writing = asyncio.ensure_future(store.events.append(SessionPaused(), "ann", session="ses_a"))
-        for _ in range(steps):
+    heard = []
+    store.listen(heard.extend)
+    gc.disable()
+    try:
+        for steps in range(60):
+            tasks = [asyncio.ensure_future(store.events.append(SessionPaused(), "ann", session="ses_a"))]
+            tasks += [asyncio.ensure_future(store.events.list(session="ses_a"))]
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            for task in tasks:
+                task.cancel()
             await asyncio.sleep(0)
-        writing.cancel()
-        await asyncio.gather(writing, return_exceptions=True)
-    await store.events.append(SessionPaused(), "ann", session="ses_a")
-    numbers = [each.number for each in await store.events.after(session="ses_a")]
-    assert numbers == list(range(1, len(numbers) + 1))
-    assert (await store.sessions.get("ses_a")).events == len(numbers)
+            for task in tasks[: steps % 2]:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            if steps % 10 == 0:
+                await store.events.append(SessionPaused(), "ann", session="ses_a")
+    finally:
+        gc.enable()
+    events = await store.events.after(session="ses_a")
+    assert [each.number for each in events] == list(range(1, len(events) + 1))
+    assert (await store.sessions.get("ses_a")).events == len(events) >= 7
+    if store.database.dialect == "sqlite":
+        assert heard == events[1:]
+
+
+async def test_what_the_connection_does_is_done_before_a_cancellation_is_obeyed():
+    done = []
+
+    async def work() -> None:
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        done.append("work")
+
+    async def ask() -> None:
+        try:
+            await to_its_end(work())
+        finally:
+            done.append("ask")
+
+    asking = asyncio.ensure_future(ask())
+    await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    assert asking.cancelled()
+    assert done == ["work", "ask"]
+
+
+async def test_a_server_that_does_not_answer_is_unavailable(postgres):
+    with postgres.database() as url:
+        impatient = await Database.open(url, wait_s=0.1)
+        try:
+            with pytest.raises(Unavailable, match="in time"):
+                await _sleep(impatient)
+            await impatient.ping()
+        finally:
+            await impatient.close()
+
+
+async def _sleep(database: Database) -> None:
+    async with database.read() as tx:
+        await tx.run(text("SELECT pg_sleep(20)"))
 
 
 async def test_who_waits_too_long_for_another_is_told_so(store, url):

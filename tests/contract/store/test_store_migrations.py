@@ -37,7 +37,7 @@ async def test_what_the_migrations_make_is_what_the_code_means(database):
         return compare_metadata(context, metadata)
 
     async with database.read() as tx:
-        assert await tx.connection.run_sync(differences) == []
+        assert await tx.call(differences) == []
 
 
 async def test_a_migration_that_fails_leaves_nothing_behind(database):
