@@ -19,7 +19,6 @@ from krawall.conduct.saved import Saved
 from krawall.conduct.steering import Steering
 from krawall.conduct.ticks import Ticks
 from krawall.errors import Conflict
-from krawall.load.allowances import Allowances
 from krawall.load.timeline import Timeline
 from krawall.metrics.histogram import Histogram
 from krawall.metrics.tally import Tally
@@ -37,15 +36,15 @@ LEAD_NS = 200_000_000  # between "all are ready" and the start
 class Conductor:
     """One per session. `report` takes a shard's progress and returns its orders; `tick` is called once a second.
 
-    `saved`: go on where another one was. What a shard was told after the save must be taught with `told`; what changes
-    `revision` (the state, a stop, a pause, a change of the load, a lost attempt) is to be saved before anybody is told of it.
+    `saved`: go on where another one was. The newest report of each shard and the newest orders that it was told are to be
+    taught with `recall` and `told`; what changes `revision` (the state, a stop, a pause, a change of the load, a lost
+    attempt) is to be saved before anybody is told of it.
     """
 
     def __init__(self, plan: Plan, shards: int, clock: Callable[[], int], saved: Saved | None = None) -> None:
         budget = plan.scenario.budget
         total = Spend(budget.cost, budget.tokens, budget.requests, budget.conversations)
-        if saved is None:
-            saved = Saved(State.starting, Outcome.completed, 0, Allowances(total, shards).kept())
+        saved = saved or Saved(State.starting, Outcome.completed)
         self.plan = plan
         self.state = saved.state
         self.outcome = saved.outcome
@@ -126,8 +125,9 @@ class Conductor:
 
     def recall(self, progress: Progress) -> None:
         """Learn what a shard had reported after the save; nobody waits for an answer."""
-        if not self._reports.late(progress):
+        if not self._reports.late(progress) and not self._reports.repeated(progress):
             self.revision += self._reports.take(progress)
+            self._reports.allowances.taught(progress.shard, progress.allowed)
 
     def lost(
         self, shard: int, tally: Tally | None, attempt: int | None = None, why: str = "its engine process died"

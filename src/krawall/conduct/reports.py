@@ -20,7 +20,7 @@ class Reports:
         self.losses = Losses(saved.past, saved.losses, saved.gaps)
         self.told = dict(saved.told)
         self.floor = dict(saved.floor)  # the least attempt at each shard that counts
-        self.allowances = Allowances(total, shards, saved.allowances)
+        self.allowances = Allowances(total, shards, saved.allowances, self.newest)
         self._hungry: dict[int, int] = {}
 
     def late(self, progress: Progress) -> bool:
@@ -68,7 +68,7 @@ class Reports:
 
     def allow(self, progress: Progress) -> Spend:
         """Return the next allowance of the shard that reports."""
-        told = self.allowances.answer(progress.shard, progress.spent)
+        told = self.allowances.answer(progress.shard, progress.spent, progress.allowed)
         cap = progress.stop.removeprefix("cap: ")
         before = self.told.get(progress.shard)
         if cap == progress.stop or before is None or _of(told, cap) > _of(before, cap):

@@ -26,8 +26,8 @@ class Saved(Record, frozen=True):
 
     state: State
     outcome: Outcome
-    origin: int
-    allowances: Kept
+    origin: int = 0
+    allowances: Kept | None = None
     reason: str = ""
     reason_kind: str = ""
     stop: str = "no"

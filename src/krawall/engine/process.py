@@ -188,8 +188,6 @@ class Pipe:
         if asked and (orders.answers == self.seq or orders.stop != "no"):
             assert self._answer is not None
             self._answer.set_result(orders)
-        elif self.shard is not None and orders.answers:
-            self.shard.obey(orders)
         elif self.shard is not None:
             self.shard.hear(orders)
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Coroutine
 from random import Random
 from typing import Any
 
+import msgspec
+
 from krawall.clock import monotonic_ns, wall_ns
 from krawall.engine.arrivals import Desk
 from krawall.engine.course import Course, wake
@@ -327,9 +329,12 @@ class Shard:
                 self._stir.set()
 
     def hear(self, orders: Orders) -> None:
-        """Obey orders that nobody asked for; a shard that stayed for nothing asks whether it must."""
-        self.obey(orders)
-        if self._staff is not None and not self._tasks:
+        """Obey orders that come without a question, or late: allowances count as answers alone.
+
+        A shard that stays with nothing to play asks whether it still must.
+        """
+        self.obey(msgspec.structs.replace(orders, allowance=None))
+        if self._staff is not None and not self._tasks and not orders.answers:
             self._poke.set()
 
     def obey(self, orders: Orders) -> None:
@@ -374,4 +379,5 @@ class Shard:
             before=self._before,
             highest=self._highest,
             idle=state == "playing" and not self._tasks,
+            allowed=self.purse.allowed,
         )

@@ -184,6 +184,11 @@ class Purse:
         self._settled_conversations += actual.conversations
 
     @property
+    def allowed(self) -> Spend:
+        """The allowance."""
+        return Spend(self._most_cost, self._most_tokens, self._most_requests, self._most_conversations)
+
+    @property
     def held(self) -> Spend:
         """What counts as spent: settled, and reservations still open."""
         return Spend(self._cost, self._tokens, self._requests, self._conversations)

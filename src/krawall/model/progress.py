@@ -27,7 +27,8 @@ class Health(Record, frozen=True):
 
 
 class Progress(Record, frozen=True):
-    """The running total of a shard. `tally` is encoded by metrics.tally; `spent` counts reservations still open as spent.
+    """The running total of a shard. `tally` is encoded by metrics.tally; `spent` counts reservations still open as spent,
+    `allowed` is the allowance that it obeys.
 
     `epoch` is the newest change of the load that the shard obeys, `before` how many conversations it had started when it
     began to; `highest` is the largest conversation number that it has started, -1: none. `idle`: it has nothing left to
@@ -49,6 +50,7 @@ class Progress(Record, frozen=True):
     before: int = 0
     highest: int = -1
     idle: bool = False
+    allowed: Spend = Spend()
 
 
 class Adjusted(Record, frozen=True):

@@ -14,17 +14,24 @@ worsts = st.builds(Spend, *[st.integers(0, 20)] * 4)
 
 
 class ShardsMachine(RuleBasedStateMachine):
-    """Each shard has a report or an answer under way, or neither; everything else happens in between."""
+    """Each shard has a report or answers under way, or neither; shards die, conductors are replaced, in between.
+
+    The newest report and the newest answer of a shard are to be found when the conductor that had or gave them is gone; of a
+    shard that lives it does not matter whether anybody looks.
+    """
 
     @initialize(total=st.builds(Spend, *[st.integers(0, 300)] * 4), count=st.integers(1, 4))
     def begin(self, total: Spend, count: int) -> None:
         self.total = total
         self.allowances = Allowances(total, count)
         self.purses = [Purse(Spend()) for _ in range(count)]
-        self.reports: dict[int, Spend] = {}
-        self.answers: dict[int, Spend] = {}
+        self.reports: dict[int, Spend] = {}  # what a shard held when it reported, until it obeys the answer
+        self.seen: set[int] = set()  # reports that this conductor has answered
+        self.answers: dict[int, list[Spend]] = {}  # under way
+        self.newest: dict[int, tuple[Spend, Spend]] = {}  # what the newest report obeyed, the newest answer
         self.open: dict[int, list[Spend]] = {index: [] for index in range(count)}
         self.dead = Spend()
+        self.save()
 
     def shard(self, which: int) -> int:
         return which % len(self.purses)
@@ -46,31 +53,62 @@ class ShardsMachine(RuleBasedStateMachine):
     @rule(which=st.integers(0, 3))
     def report(self, which: int) -> None:
         index = self.shard(which)
-        if index not in self.reports and index not in self.answers:
+        if index not in self.reports:
             self.reports[index] = self.purses[index].held
+            self.newest[index] = (self.purses[index].allowed, self.newest.get(index, (Spend(), Spend()))[1])
 
-    @precondition(lambda self: self.reports)
+    @precondition(lambda self: self.reports.keys() - self.seen)
     @rule(data=st.data())
     def conduct(self, data: st.DataObject) -> None:
-        index = data.draw(st.sampled_from(sorted(self.reports)))
-        self.answers[index] = self.allowances.answer(index, self.reports.pop(index))
+        index = data.draw(st.sampled_from(sorted(self.reports.keys() - self.seen)))
+        allowed = self.purses[index].allowed
+        told = self.allowances.answer(index, self.reports[index], allowed)
+        self.seen.add(index)
+        self.answers.setdefault(index, []).append(told)
+        self.newest[index] = (allowed, told)
 
     @precondition(lambda self: self.answers)
     @rule(data=st.data())
     def obey(self, data: st.DataObject) -> None:
         index = data.draw(st.sampled_from(sorted(self.answers)))
-        self.purses[index].allow(self.answers.pop(index))
+        self.purses[index].allow(data.draw(st.sampled_from(self.answers[index])))
+        self.forget(index)
+
+    def forget(self, index: int) -> None:
+        self.answers.pop(index, None)
+        self.reports.pop(index, None)
+        self.seen.discard(index)
 
     @rule(which=st.integers(0, 30))
     def die(self, which: int) -> None:
         if which >= len(self.purses):
             return  # rare, so that there is something to lose
+        self.teach(which, self.newest.get(which))
         self.allowances.lost(which)
+        self.died.append((which, self.newest.pop(which, None)))
         self.dead = add(self.dead, self.purses[which].held)
         self.purses[which] = Purse(Spend())
         self.open[which] = []
-        self.reports.pop(which, None)
-        self.answers.pop(which, None)
+        self.forget(which)
+
+    @rule()
+    def save(self) -> None:
+        self.kept = self.allowances.kept()
+        self.died: list[tuple[int, tuple[Spend, Spend] | None]] = []
+
+    @rule(taught=st.sets(st.integers(0, 3)))
+    def replace_the_conductor(self, taught: set[int]) -> None:
+        self.allowances = Allowances(self.total, len(self.purses), self.kept, range(len(self.purses)))
+        for index, newest in self.died:
+            self.teach(index, newest)
+            self.allowances.lost(index)
+        for index in taught & self.newest.keys():
+            self.teach(index, self.newest[index])
+        self.seen.clear()  # a shard that has no answer yet asks again
+
+    def teach(self, index: int, newest: tuple[Spend, Spend] | None) -> None:
+        for told in newest or ():
+            self.allowances.taught(index, told)
 
     @invariant()
     def never_past_the_total(self) -> None:
@@ -81,7 +119,7 @@ class ShardsMachine(RuleBasedStateMachine):
 
 
 TestShards = ShardsMachine.TestCase
-TestShards.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
+TestShards.settings = settings(max_examples=80, stateful_step_count=50, deadline=None)
 
 
 def test_what_one_shard_does_not_use_reaches_the_other_after_it_has_obeyed() -> None:
@@ -114,3 +152,27 @@ def test_a_lost_shard_counts_as_all_it_may_have_spent() -> None:
     assert allowances.answer(0, Spend()).tokens == 0
     assert allowances.answer(1, Spend()).tokens == 25
     assert allowances.answer(0, Spend()).tokens == 25
+
+
+def test_another_conductor_gives_nothing_more_before_all_have_said_what_they_obey() -> None:
+    first = Allowances(Spend(tokens=100), 2)
+    kept = first.kept()
+    busy, idle = Spend(tokens=50), Spend()
+    for index, held in ((0, idle), (1, idle), (0, busy), (1, idle), (0, busy), (1, idle)):
+        first.answer(index, held)
+    told = first.answer(0, busy)
+    assert told.tokens == 75  # after the save, and nobody taught it
+    second = Allowances(Spend(tokens=100), 2, kept, [0, 1])
+    assert second.answer(1, idle, Spend(tokens=25)).tokens == 25
+    assert second.answer(0, busy, told).tokens == 75
+    assert second.answer(1, idle, Spend(tokens=25)).tokens == 25
+    assert second.answer(0, Spend(tokens=75), told).tokens == 75
+
+
+def test_a_lost_shard_that_was_told_more_after_the_save_counts_as_all_of_it() -> None:
+    kept = Allowances(Spend(tokens=100), 2).kept()
+    second = Allowances(Spend(tokens=100), 2, kept, [0, 1])
+    second.taught(0, Spend(tokens=60))
+    second.lost(0)
+    assert second.answer(1, Spend()).tokens == 20
+    assert second.answer(0, Spend()).tokens == 20
