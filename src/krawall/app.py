@@ -29,6 +29,7 @@ from krawall.services.overview import Overview
 from krawall.services.scenarios import Scenarios
 from krawall.services.sessions import Sessions
 from krawall.services.starting import Rules
+from krawall.services.tracing import Tracing
 from krawall.services.webhooks import Webhooks
 from krawall.settings import Settings
 from krawall.store.store import Store
@@ -60,6 +61,7 @@ class App:
     webhooks: Webhooks
     overview: Overview
     live: Live
+    tracing: Tracing
     closing: asyncio.Event  # set when the process is about to end: whoever follows something lets go
 
     def tools(self, name: str = "") -> Tools:
@@ -75,6 +77,7 @@ class App:
             archive=self.archive,
             vault=self.vault,
             clock=Clock(self.bus),
+            tracing=self.tracing,
             allow_env=tuple(settings.allow_env),
             private_webhooks=settings.private_webhooks,
             keep_days=settings.keep_days,
@@ -102,7 +105,9 @@ async def open_app(settings: Settings, *, migrate: bool = True) -> AsyncIterator
         archive = Archive.open(settings.archive_url, settings.home / "cache")
         closing = asyncio.Event()
         live = await stack.enter_async_context(Live.open(bus, closing))
-        app = _wire(settings, redis, store, jobs, bus, archive, vault, live, closing)
+        tracing = Tracing.open(settings.otel)
+        stack.push_async_callback(tracing.close)
+        app = _wire(settings, redis, store, jobs, bus, archive, vault, live, tracing, closing)
         group = await stack.enter_async_context(asyncio.TaskGroup())
         announcing = group.create_task(_announce(app))
         try:
@@ -120,6 +125,7 @@ def _wire(
     archive: Archive,
     vault: Vault,
     live: Live,
+    tracing: Tracing,
     closing: asyncio.Event,
 ) -> App:
     cost = settings.daily_cost_usd
@@ -141,6 +147,7 @@ def _wire(
         webhooks=Webhooks(store, jobs),
         overview=Overview(store, jobs, bus, archive, redis),
         live=live,
+        tracing=tracing,
         closing=closing,
     )
 

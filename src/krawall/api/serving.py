@@ -45,7 +45,7 @@ async def serve(
     """
     proxies = app.settings.proxies
     config = uvicorn.Config(
-        make_api(app),
+        make_api(app, app.tracing),
         http="httptools",
         ws="none",
         lifespan="off",

@@ -19,6 +19,7 @@ from pydantic_core import PydanticUndefined
 from rich.console import Console
 
 from krawall import errors
+from krawall.cli import reference_server
 from krawall.cli.main import COMMANDS, GROUPS, make_app
 from krawall.metrics import catalog
 from krawall.model.base import Document
@@ -30,6 +31,9 @@ from krawall.plugins import registry
 from krawall.plugins.assemble import assemble, schema, step_classes
 from krawall.wire.yaml import read, write
 
+_API = "A server describes itself at `/api/openapi.json`; the same is in [openapi.json](openapi.json).\n"
+_EVENTS = "Rows, written with the change that they describe; webhooks subscribe to types, or to families such as `session.*`.\n"
+_SETTINGS = "Flags win over variables, which win over `krawall.toml` in the working directory. `krawall settings` shows what holds.\n"
 WIDTH = 100  # columns of the help texts, whatever the terminal
 
 EXIT_CODES = {
@@ -58,6 +62,10 @@ def generate() -> dict[str, str]:
         "scenario.md": _scenario(),
         "connectors.md": _connectors(),
         "presets.md": _presets(),
+        "api.md": _page("REST API", "krawall.api", _API, reference_server.routes()),
+        "events.md": _page("Events", "krawall.model.event", _EVENTS, reference_server.events()),
+        "settings.md": _page("Settings", "krawall.settings", _SETTINGS, reference_server.settings()),
+        "openapi.json": reference_server.openapi_json(),
         "schema.json": msgspec.json.format(msgspec.json.encode(schema()), indent=2).decode() + "\n",
     }
 

@@ -74,17 +74,18 @@ class _Worker:
     async def handle(self, job: Job, taken: Taken) -> None:
         """Do a job. What it raises is for the queue: it logs it, and tries again."""
         tools = self._tools
-        match job:
-            case ConductSession():
-                await session.conduct(tools, job)
-            case PlayShard():
-                await shard.play(tools, job)
-            case Compact():
-                await chores.compact(tools, job)
-            case Deliver():
-                await deliver(tools, job.delivery)
-            case Upkeep():
-                await upkeep(tools)
+        with tools.tracing.job(job, id=taken.id, attempt=taken.attempt) as noted:
+            match job:
+                case ConductSession():
+                    await session.conduct(tools, job, noted)
+                case PlayShard():
+                    await shard.play(tools, job)
+                case Compact():
+                    await chores.compact(tools, job)
+                case Deliver():
+                    await deliver(tools, job.delivery)
+                case Upkeep():
+                    await upkeep(tools)
 
     async def beat(self) -> None:
         """Write the heartbeat row every two seconds; without a database there is none."""

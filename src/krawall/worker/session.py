@@ -30,6 +30,7 @@ from krawall.plugins.assemble import read_plan
 from krawall.services.directory import Manifest
 from krawall.services.planning import planned
 from krawall.services.sessions import enqueue
+from krawall.services.tracing import Noted, about_target
 from krawall.version import __version__
 from krawall.worker.finish import finish
 from krawall.worker.link import ENDED, decode_orders, decode_progress, encode, field
@@ -45,14 +46,15 @@ BLIND_NS = 8 * NS_PER_S  # without the database for so long the shards get no an
 _log = structlog.get_logger("krawall.worker.session")
 
 
-async def conduct(tools: Tools, job: ConductSession) -> None:
-    """Conduct a session to its end; nothing to do when it is over."""
+async def conduct(tools: Tools, job: ConductSession, noted: Noted) -> None:
+    """Conduct a session to its end; nothing to do when it is over. `noted`: the span of the job."""
     try:
         fence = await tools.store.sessions.claim(job.session, tools.id)
         session = await tools.store.sessions.get(job.session)
     except (Conflict, NotFound):
         return
     plan = read_plan(await tools.store.sessions.plan(session.id))
+    noted.note(about_target(plan.target))
     await enqueue(tools.jobs, session.id, session.shards)
     tools.playing[session.id] += 1
     try:

@@ -9,6 +9,7 @@ from pathlib import Path
 from krawall.archive.archive import Archive
 from krawall.queue.bus import Bus
 from krawall.queue.jobs import Jobs
+from krawall.services.tracing import Tracing
 from krawall.store.store import Store
 from krawall.vault import Vault
 from krawall.worker.link import Clock
@@ -30,6 +31,7 @@ class Tools:
     archive: Archive
     vault: Vault
     clock: Clock
+    tracing: Tracing
     allow_env: tuple[str, ...] = ()
     private_webhooks: bool = False
     keep_days: int | None = None
