@@ -91,8 +91,10 @@ def precondition(match: str | None) -> list[str] | None:
     return None if match.strip() == "*" else [part.strip() for part in match.split(",")]
 
 
-def described(model: type[BaseModel], *more: str) -> dict[str, Any]:
-    """Return the description of a body that a route reads by itself: JSON of `model`, and other types as text."""
-    content: dict[str, Any] = {"application/json": {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}
-    content |= {kind: {"schema": {"type": "string"}} for kind in more}
+def described(model: type[BaseModel], yaml: dict[str, Any]) -> dict[str, Any]:
+    """Return the description of a body that a route reads by itself: JSON of `model`, or YAML of the schema `yaml`."""
+    content = {
+        "application/json": {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}},
+        YAML: {"schema": yaml},
+    }
     return {"requestBody": {"required": True, "content": content}}

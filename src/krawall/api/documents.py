@@ -170,7 +170,7 @@ def _add_writing(router: APIRouter, kind: DocumentKind, shapes: Shapes) -> None:
         status_code=201,
         response_model=shapes.kept,
         responses={201: {"headers": _HEADERS | _LOCATION, "links": links(word)}},
-        openapi_extra=described(shapes.new, YAML),
+        openapi_extra=described(shapes.new, {"type": "object"}),
     )
     async def create(request: Request, response: Response, caller: Runner, note: Note = "") -> Any:
         given = await json_or_yaml(request, NewDocument)
@@ -187,7 +187,7 @@ def _add_writing(router: APIRouter, kind: DocumentKind, shapes: Shapes) -> None:
         description="A body that says the same as the newest revision makes no new one.",
         response_model=shapes.kept,
         responses={200: {"headers": _HEADERS}},
-        openapi_extra=described(shapes.new, YAML),
+        openapi_extra=described(shapes.new, {"type": "object"}),
     )
     async def revise(
         request: Request, response: Response, caller: Runner, id: DocumentId, match: Match = None, note: Note = ""
@@ -304,8 +304,10 @@ def _yaml_too(word: str) -> dict[int | str, dict[str, Any]]:
 def links(word: str) -> dict[str, Any]:
     """Return what can be done next with a document that was made: for people, and for tools that walk the API."""
     deeds = ("get", "revise", "delete", "diff", "archive", "restore", "duplicate")
+    more = {"target": ["confirm_target"], "webhook": ["test_webhook", "renew_webhook_secret", "list_deliveries"]}
     id = {"id": "$response.body#/id"}
     whole = {deed.capitalize(): {"operationId": f"{deed}_{word}", "parameters": id} for deed in deeds}
+    whole |= {operation: {"operationId": operation, "parameters": id} for operation in more.get(word, ())}
     whole["Revise"] = {
         "operationId": f"revise_{word}",
         "parameters": {**id, "If-Match": "$response.body#/etag"},

@@ -207,9 +207,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 def _methods(request: Request) -> set[str]:
-    """Return the methods that the path has, whichever route they belong to (RFC 9110 section 15.5.6)."""
-    found: set[str] = set()
-    for route in request.app.state.routes:
-        if route.matches(request.scope)[0] is not Match.NONE:
-            found |= route.methods
-    return found
+    """Return the methods of the resource at a path (RFC 9110 section 15.5.6): of `/a/b`, not also of `/a/{id}`."""
+    found = [route for route in request.app.state.routes if route.matches(request.scope)[0] is not Match.NONE]
+    fewest = min((route.path.count("{") for route in found), default=0)
+    return {method for route in found if route.path.count("{") == fewest for method in route.methods}

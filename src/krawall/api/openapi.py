@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -59,8 +59,6 @@ _LOGINS = {
     "login": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "set by POST /api/v1/login"},
     "csrf": {"type": "apiKey", "in": "header", "name": CSRF_HEADER, "description": "of unsafe requests with a cookie"},
 }
-_NAMES = {"Page_Annotated_EventView___ByType__": "Page_EventView_"}
-_SHORT = {_PREFIX + long: _PREFIX + short for long, short in _NAMES.items()}
 _METHODS = ("get", "put", "post", "delete", "patch")
 
 
@@ -86,7 +84,7 @@ def describe(api: FastAPI) -> dict[str, Any]:
         _errors(path, method, operation)
     whole["components"]["securitySchemes"] = _LOGINS
     whole["security"] = [{"token": []}, {"login": [], "csrf": []}, {}]  # nothing in local mode
-    return _renamed(whole)
+    return whole
 
 
 def _operations(whole: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -132,38 +130,31 @@ def _models(schemas: dict[str, Any], models: Sequence[type[BaseModel]]) -> None:
 
 
 def _bodies_of_documents(schemas: dict[str, Any]) -> None:
-    """Say what the bodies of documents look like, short forms of steps included."""
-    scenario = schema()
-    scenario.pop("$schema")
-    for name, each in scenario.pop("$defs").items():
-        schemas[name] = _moved(each)
-    schemas["Scenario"] = _moved(scenario)
-    _models(schemas, [SavedTarget, Webhook])
+    """Say what the bodies of documents look like, short forms of steps included. Their parts have names of their own."""
+    _, found = models_json_schema(
+        [(SavedTarget, "validation"), (Webhook, "validation")], by_alias=True, ref_template="#/$defs/{model}"
+    )
+    whole = schema()
+    del whole["$schema"]
+    for prefix, models in (("Scenario", {**whole.pop("$defs"), "Scenario": whole}), ("Target", found["$defs"])):
+        for name, each in models.items():
+            schemas[_own(prefix, name)] = _moved(each, prefix)
     for name, body in {"Target": "SavedTarget", "Scenario": "Scenario", "Webhook": "Webhook"}.items():
         for holder in (f"Kept{name}", f"New{name}"):
             schemas[holder]["properties"]["body"] = {"$ref": _PREFIX + body}
 
 
-def _moved(node: Any) -> Any:
+def _own(prefix: str, name: str) -> str:
+    return name if name in ("Scenario", "SavedTarget", "Webhook") else f"{prefix}.{name}"
+
+
+def _moved(node: Any, prefix: str) -> Any:
     """Return a schema with its references turned to where all schemas are."""
     if isinstance(node, dict):
         return {
-            key: value.replace("#/$defs/", _PREFIX) if key == "$ref" and isinstance(value, str) else _moved(value)
+            key: _PREFIX + _own(prefix, value.removeprefix("#/$defs/"))
+            if key == "$ref" and isinstance(value, str)
+            else _moved(value, prefix)
             for key, value in node.items()
         }
-    return [_moved(inner) for inner in node] if isinstance(node, list) else node
-
-
-def _renamed(whole: dict[str, Any]) -> dict[str, Any]:
-    """Return the description with the names that a person would give, where generated ones are long."""
-    schemas = whole["components"]["schemas"]
-    for long, short in _NAMES.items():
-        if long in schemas:
-            schemas[short] = schemas.pop(long)
-    return cast(dict[str, Any], _turned(whole))
-
-
-def _turned(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {key: _SHORT.get(value, value) if key == "$ref" else _turned(value) for key, value in node.items()}
-    return [_turned(inner) for inner in node] if isinstance(node, list) else node
+    return [_moved(inner, prefix) for inner in node] if isinstance(node, list) else node

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Request
 from pydantic import Field
 
 from krawall.api.auth import Reader, Runner
-from krawall.api.bodies import YAML, Body, described, json_or_yaml
+from krawall.api.bodies import Body, described, json_or_yaml
 from krawall.api.errors import WrongPlace
 from krawall.api.records import AsModel, View
 from krawall.api.shapes import app_of
@@ -129,7 +129,7 @@ async def get_template(
     name="validate_scenario",
     summary="Check a scenario without keeping it",
     response_model=Validated,
-    openapi_extra=described(ToValidate, YAML),
+    openapi_extra=described(ToValidate, {}),
 )
 async def validate_scenario(request: Request, caller: Reader) -> Any:
     """Return every place that is wrong, with its line when text was sent, or else what the scenario takes."""

@@ -22,10 +22,12 @@ from krawall.api.records import View
 from krawall.errors import DocumentError, Place
 from krawall.model.kept import DocumentKind
 from krawall.services.authored import KINDS
+from krawall.services.keepable import shown
 from krawall.services.transfer import MOST_FILES, Given, Imported, give_out, take_in, text_of, unpack
 
 ZIP = "application/zip"
 CHUNK = 65_536
+MOST_IDS = 50  # of an export: a URL has little room
 _FORM = {
     "type": "object",
     "properties": {"files": {"type": "array", "items": {"type": "string", "format": "binary"}}},
@@ -65,7 +67,7 @@ class ImportedAll(View):
             "required": True,
             "content": {
                 "multipart/form-data": {"schema": _FORM},
-                YAML: {"schema": {"type": "string"}},
+                YAML: {"schema": {}},
                 ZIP: {"schema": {"type": "string", "format": "binary"}},
             },
         }
@@ -99,10 +101,11 @@ async def export_documents(
     caller: Reader,
     kind: Annotated[Literal["target", "scenario", "webhook"] | None, Query(description="left out: all kinds")] = None,
     ids: Annotated[
-        list[Annotated[str, Field(max_length=300)]],
-        Query(max_length=MOST_FILES, description="ids or names; left out: all"),
+        list[Annotated[str, Field(max_length=64)]],
+        Query(max_length=MOST_IDS, description="ids or names; left out: all"),
     ] = [],  # noqa: B006  FastAPI copies it
 ) -> Any:
+    """Return a zip with a folder for each kind; documents that were put away are in it too."""
     held = await give_out(service(request), [DocumentKind(kind)] if kind else KINDS, ids)
     return StreamingResponse(
         _chunks(held),
@@ -129,8 +132,8 @@ async def _files(request: Request) -> list[Given]:
     async with request.form(max_files=MOST_FILES, max_fields=MOST_FILES) as form:
         for name, value in form.multi_items():
             if not isinstance(value, UploadFile):
-                given.append(Given(name, value))
-            elif (value.filename or "").lower().endswith(".zip"):
+                raise DocumentError("import", [Place(shown(name), "is a field of the form, not a file")])
+            if (value.filename or "").lower().endswith(".zip"):
                 given += await asyncio.to_thread(unpack, value.file, value.filename or name)
             else:
                 given.append(Given(value.filename or name, text_of(await value.read(), value.filename or name)))

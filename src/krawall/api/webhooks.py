@@ -53,7 +53,12 @@ class NewSecret(View):
     status_code=202,
     response_model=DeliveryView,
     responses={
-        202: {"links": {"Delivery": {"operationId": "get_delivery", "parameters": {"id": "$response.body#/id"}}}}
+        202: {
+            "links": {
+                operation: {"operationId": operation, "parameters": {"id": "$response.body#/id"}}
+                for operation in ("get_delivery", "resend_delivery")
+            }
+        }
     },
 )
 async def test_webhook(request: Request, caller: Runner, id: DocumentId) -> Any:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -15,8 +13,6 @@ from krawall.api.app import make_api
 from krawall.app import App, open_app
 from krawall.model.account import LOCAL, Caller, Role, Scope
 from krawall.settings import Settings
-from krawall.store.store import Store
-from krawall.testing.databases import postgres_server
 from krawall.testing.valkeys import valkey_server
 
 
@@ -26,33 +22,12 @@ def one_valkey():
         yield server
 
 
-@pytest.fixture(scope="session")
-def one_postgres():
-    with postgres_server() as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database file with all tables, made once: to make them takes longer than most tests."""
-    path = tmp_path_factory.mktemp("migrated") / "krawall.db"
-
-    async def make() -> None:
-        await (await Store.open(f"sqlite:///{path}")).close()
-
-    asyncio.run(make())
-    return path
-
-
 @pytest.fixture
-def database(request: pytest.FixtureRequest, migrated: Path, tmp_path: Path):
+def database(request: pytest.FixtureRequest, fresh, tmp_path: Path):
     """The URL of a fresh database; `indirect` parameters choose which kind."""
-    if getattr(request, "param", "sqlite") == "sqlite":
-        shutil.copy(migrated, tmp_path / "krawall.db")
-        yield f"sqlite:///{tmp_path}/krawall.db"
-    else:
-        with request.getfixturevalue("one_postgres").database() as url:
-            yield url
+    kind = getattr(request, "param", None)
+    with fresh(tmp_path / "krawall.db", **({"kind": kind} if kind else {})) as url:
+        yield url
 
 
 @pytest.fixture

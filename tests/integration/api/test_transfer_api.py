@@ -131,6 +131,7 @@ async def test_an_export_can_be_of_some(client):
         ({"content": b"", "headers": {"content-type": "multipart/form-data"}}, 400),
         ({"content": b"x", "headers": {"content-type": "multipart/form-data; boundary=b"}}, 400),
         ({"files": [("a", ("a.yaml", b"\xff", "text/plain"))]}, 422),
+        ({"data": {"files": "name: a"}, "files": [("b", ("b.yaml", b"", "text/plain"))]}, 422),
         ({"files": [("a", ("a.zip", b"PK", "text/plain"))]}, 422),
         ({"content": b"--b--\r\n", "headers": {"content-type": "multipart/form-data; boundary=b"}}, 422),
     ],

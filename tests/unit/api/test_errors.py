@@ -41,6 +41,9 @@ def api() -> FastAPI:
     @api.post("/raise/{what}")
     async def post(what: str, body: Wanted) -> None: ...
 
+    @api.put("/raise/once")
+    async def put() -> None: ...
+
     @api.get("/begun")
     async def begun() -> StreamingResponse:
         async def source():
@@ -116,8 +119,9 @@ async def test_an_answer_that_has_begun_is_cut(client, api):
 async def test_a_method_that_the_path_does_not_have_names_all_that_it_has(client, api):
     async with client(api) as calling:
         answer = await calling.delete("/raise/x")
+        other = await calling.delete("/raise/once")
     assert (answer.status_code, answer.json()["code"]) == (405, "method")
-    assert answer.headers["allow"] == "GET, POST"
+    assert (answer.headers["allow"], other.headers["allow"]) == ("GET, POST", "PUT")
 
 
 @pytest.mark.parametrize(
