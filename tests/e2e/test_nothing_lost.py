@@ -62,3 +62,24 @@ def played(place: Installation, sessions: list[str]) -> int:
 
 def over(place: Installation, sessions: list[str]) -> bool:
     return all(place.get(f"/sessions/{id}")["state"] == "finished" for id in sessions)
+
+
+def test_a_worker_that_leaves_in_order_hands_over_and_loses_nothing(tmp_path: Path):
+    with valkey_server() as valkey, Installation(tmp_path, "", valkey.url) as place:
+        bot = place.bot(free_port())
+        place.behave(bot, oracle=True, latency="30ms")
+        place.serve(free_port(), "--no-worker")
+        for name in ("one", "two"):
+            place.start(name, "worker", "--name", name, "--engines", "2")
+        place.until(lambda: len(place.get("/workers")["items"]) == 2)
+        body = scenario(bot, 1, users=4, seconds=15)
+        id = place.post("/sessions", {"scenario": body, "shards": 2})["id"]
+        place.until(lambda: played(place, [id]) > 20)
+        leaving = next(worker["id"] for worker in place.get("/workers")["items"] if worker["playing"])
+        place.processes[leaving].terminate()
+        done = place.finished(id)
+        assert place.processes[leaving].wait(30) == 0
+        assert done["outcome"] == "completed"
+        assert done["summary"]["lost"].get("attempts in flight", 0) == 0
+        answered = int(place.client.get(f"{bot}/stats").json()["by_status"]["200"])
+        assert done["summary"]["attempts"] == answered

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -29,24 +27,12 @@ class Now:
         self.ns += round(seconds * 1e9)
 
 
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database file with all tables, made once: to make them takes longer than most tests."""
-    path = tmp_path_factory.mktemp("migrated") / "krawall.db"
-
-    async def make() -> None:
-        await (await Store.open(f"sqlite:///{path}", migrate=True)).close()
-
-    asyncio.run(make())
-    return path
-
-
 @pytest.fixture
-async def store(migrated: Path, tmp_path: Path) -> AsyncIterator[Store]:
-    shutil.copy(migrated, tmp_path / "krawall.db")
-    opened = await Store.open(f"sqlite:///{tmp_path}/krawall.db", migrate=False)
-    yield opened
-    await opened.close()
+async def store(fresh, tmp_path: Path) -> AsyncIterator[Store]:
+    with fresh(tmp_path / "krawall.db") as url:
+        opened = await Store.open(url, migrate=False)
+        yield opened
+        await opened.close()
 
 
 @pytest.fixture

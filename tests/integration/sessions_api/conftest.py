@@ -1,15 +1,11 @@
-"""One Valkey for all of these tests, emptied for each; an app over a fresh SQLite file; the API served on a real socket."""
+"""One Valkey for all of these tests, emptied for each; an app over a fresh database; the API served on a real socket."""
 
 from __future__ import annotations
-
-import asyncio
-import shutil
 
 import pytest
 
 from krawall.app import open_app
 from krawall.settings import Settings
-from krawall.store.store import Store
 from krawall.testing.served import served
 from krawall.testing.valkeys import valkey_server
 
@@ -26,26 +22,16 @@ def valkey(one_valkey):
     return one_valkey
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory):
-    """A database with all tables and no rows. Copying it is faster than making it."""
-    path = tmp_path_factory.mktemp("database") / "krawall.db"
-
-    async def make():
-        await (await Store.open(f"sqlite:///{path}")).close()
-
-    asyncio.run(make())
-    return path
-
-
-@pytest.fixture(autouse=True)
-def database(empty_database, tmp_path):
-    shutil.copy(empty_database, tmp_path / "krawall.db")
+@pytest.fixture
+def database(fresh, tmp_path):
+    """The URL of a fresh database."""
+    with fresh(tmp_path / "krawall.db") as url:
+        yield url
 
 
 @pytest.fixture
-def settings(tmp_path, valkey):
-    return Settings(data=tmp_path, redis=valkey.url, worker=False)
+def settings(tmp_path, valkey, database):
+    return Settings(data=tmp_path, redis=valkey.url, database=database, worker=False)
 
 
 @pytest.fixture
