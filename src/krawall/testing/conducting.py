@@ -16,6 +16,7 @@ from krawall.model.base import NS_PER_S
 from krawall.model.exchange import Dropped, Exchange, Line, Told
 from krawall.model.plan import Plan, ShardSpec
 from krawall.model.progress import Orders, Progress
+from krawall.model.summary import Point
 from krawall.testing.playing import Kept
 from krawall.testing.virtual import clock, run_virtual
 
@@ -23,20 +24,29 @@ Script = Callable[["Session"], Awaitable[None]]
 
 
 class Session:
-    """One session. `late_s`: how long a report, and what is told without a question, is under way."""
+    """One session. `late_s`: how long a report, and what is told without a question, is under way; every `lossy`-th answer is
+    lost on its way, 0: none.
+    """
 
-    def __init__(self, plan: Plan, shards: int, late_s: float = 0.0) -> None:
+    def __init__(self, plan: Plan, shards: int, late_s: float = 0.0, lossy: int = 0) -> None:
         self.plan = plan
         self.shards = shards
         self.conductor = Conductor(plan, shards, clock)
+        self.rows: list[Point] = []  # the points of all conductors
         self.reports: list[Progress] = []
         self.playing: dict[int, Shard] = {}
         self._late_s = late_s
+        self._lossy = lossy
+        self._answers = 0
         self._lines: list[Line] = []
         self._kept: dict[int, Kept] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._attempts = dict.fromkeys(range(shards), 0)
         self._told = 0
+        self._saved = self.conductor.save().encode()
+        self._newest: dict[int, tuple[Progress, Orders]] = {}
+        self._there = asyncio.Event()
+        self._there.set()
         self._began = asyncio.Event()
 
     # what a script may do -----------------------------------------------------------------------------
@@ -51,10 +61,27 @@ class Session:
         act(self.conductor)
         self.tell()
 
+    async def replace_conductor(self, hole_s: float, teach: bool) -> None:
+        """Let the conductor vanish, answers under way with it; after the hole another one goes on from the last save.
+
+        It knows the last words of shards that are done. `teach`: it is told the newest report and orders of the others too, as
+        they stand on the boards of a server.
+        """
+        self._there.clear()
+        await asyncio.sleep(hole_s)
+        self.conductor = Conductor.restored(self.plan, self.shards, clock, self._saved)
+        self._told = self.conductor.revision
+        for shard, (progress, orders) in self._newest.items():
+            if teach or progress.state == "done":
+                self.conductor.recall(progress)
+                self.conductor.told(shard, orders, progress.attempt)
+        self._there.set()
+
     def tell(self) -> None:
-        """Tell every shard what has changed, if anything has."""
+        """Save and tell every shard what has changed, if anything has."""
         if self._told != self.conductor.revision:
             self._told = self.conductor.revision
+            self._saved = self.conductor.save().encode()
             for shard in self.playing.values():
                 self._group.create_task(self._hear(shard, self.conductor.orders))
 
@@ -93,7 +120,7 @@ class Session:
             while self._tasks.values() and not all(task.done() for task in self._tasks.values()):
                 await asyncio.wait(self._tasks.values())
             ticking.cancel()
-        self.conductor.tick()
+        self._note()
         self.conductor.finish()
 
     async def _steer(self, script: Script | None) -> None:
@@ -103,8 +130,16 @@ class Session:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(1.0)
-            self.conductor.tick()
+            await self._there.wait()
+            self._note()
             self.tell()
+
+    def _note(self) -> None:
+        """A tick, its rows, and the save: one transaction."""
+        known = len(self.conductor.points)
+        self.conductor.tick()
+        self.rows += self.conductor.points[known:]
+        self._saved = self.conductor.save().encode()
 
     def _start(self, index: int) -> None:
         self._attempts[index] += 1
@@ -117,13 +152,20 @@ class Session:
 
     async def _play(self, index: int, shard: Shard) -> None:
         async def report(progress: Progress) -> Orders:
-            await asyncio.sleep(self._late_s)
-            self.reports.append(progress)
-            orders = self.conductor.report(progress)
-            if self.conductor.origin:
-                self._began.set()
-            self.tell()
-            return orders
+            while True:
+                await asyncio.sleep(self._late_s)
+                await self._there.wait()
+                self.reports.append(progress)
+                asked = self.conductor
+                orders = asked.report(progress)
+                self._newest[index] = (progress, orders)
+                if asked.origin:
+                    self._began.set()
+                self.tell()
+                self._answers += 1
+                lost = self.conductor is not asked or (self._lossy and self._answers % self._lossy == 0)
+                if not lost or progress.state == "done":
+                    return orders
 
         await shard.play(report)
         assert not shard.trouble, shard.trouble
@@ -152,11 +194,13 @@ class Session:
         return sorted((line for line in self.lines if isinstance(line, Dropped)), key=lambda line: line.conversation)
 
 
-def conducted(plan: Plan, shards: int = 1, script: Script | None = None, late_s: float = 0.0) -> Session:
+def conducted(
+    plan: Plan, shards: int = 1, script: Script | None = None, late_s: float = 0.0, lossy: int = 0
+) -> Session:
     """Play a session in virtual time and return it."""
 
     async def main() -> Session:
-        session = Session(plan, shards, late_s)
+        session = Session(plan, shards, late_s, lossy)
         await session.play(script)
         return session
 
