@@ -15,7 +15,9 @@ from krawall.load.spend import add, divide, minus
 from krawall.model.base import PICO_PER_USD, Record
 from krawall.model.budget import Spend
 
-SLICES = 20  # an answer adds at most a twentieth of a shard's part, so that a shard that dies takes little with it
+SLICES = (
+    20  # a shard may spend at most a twentieth of its part beyond what it holds: one that dies takes little with it
+)
 LEAST = Spend(
     cost_pico=PICO_PER_USD // 20, tokens=100_000, requests=200, conversations=200
 )  # ... or this, if that is more
@@ -64,8 +66,10 @@ class Allowances:
         sure = _larger(_larger(self._told[index], allowed), held)
         self._may[index] = sure
         free = minus(self._left, reduce(add, self._may))
-        wish = minus(divide(self._left, self._held)[index], sure)
-        told = sure if self._unheard else add(sure, _smaller(_smaller(wish, self._slice), _larger(free, Spend())))
+        # A slice beyond what it holds, not beyond what it was told: an allowance that is not used up must not grow with
+        # every report, or a shard that dies after a while takes everything with it.
+        most = _smaller(divide(self._left, self._held)[index], add(held, self._slice))
+        told = sure if self._unheard else add(sure, _smaller(minus(most, sure), _larger(free, NOTHING)))
         self._told[index] = told
         self._may[index] = _larger(sure, told)
         return told

@@ -8,6 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from krawall.load.allowances import Allowances
 from krawall.load.spend import Purse, add, at_most, divide
+from krawall.model.base import PICO_PER_USD
 from krawall.model.budget import Spend
 
 worsts = st.builds(Spend, *[st.integers(0, 20)] * 4)
@@ -176,3 +177,14 @@ def test_a_lost_shard_that_was_told_more_after_the_save_counts_as_all_of_it() ->
     second.lost(0)
     assert second.answer(1, Spend()).tokens == 20
     assert second.answer(0, Spend()).tokens == 20
+
+
+def test_an_allowance_that_is_not_used_does_not_grow_with_every_report():
+    total = Spend(100 * PICO_PER_USD, 10**8, 10**6, 10**6)
+    allowances = Allowances(total, 1)
+    told = [allowances.answer(0, Spend(0, 10, 1, 1)) for _ in range(100)]
+    assert told[-1] == told[0]
+    allowances.lost(0)
+    after = allowances.answer(0, Spend())
+    assert after.conversations > 0  # what died with it was a slice
+    assert sum(1 for _ in range(10) if not allowances.lost(0) and allowances.answer(0, Spend()).conversations) == 10
