@@ -118,7 +118,7 @@ async def get_liveness() -> Liveness:
     return Liveness()
 
 
-@router.get("/api/health/ready", responses={503: {"description": "not ready"}})
+@router.get("/api/health/ready", responses={503: {"model": HealthView, "description": "not ready"}})
 async def get_readiness(request: Request, response: Response) -> HealthView:
     """Say whether requests can be served: 503 while the database, its migrations or the queue are not right."""
     found = await app_of(request).overview.health()
