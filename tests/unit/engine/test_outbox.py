@@ -7,6 +7,7 @@ from pathlib import Path
 
 from krawall.engine.logfile import LogFile
 from krawall.engine.outbox import BATCH, Outbox
+from krawall.engine.sent import open_cell, read_cell
 from krawall.errors import Unavailable
 from krawall.model.exchange import Exchange, Line
 from krawall.model.sink import Sink
@@ -69,3 +70,59 @@ def test_bodies_can_be_left_out(tmp_path: Path) -> None:
     log.accept([line(1)])
     log.close()
     assert b"hello" not in (tmp_path / "0-1-0.jsonl").read_bytes()
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0
+
+    def __call__(self) -> int:
+        return self.now
+
+
+def test_a_segment_that_is_old_is_closed_once_it_holds_lines(tmp_path: Path) -> None:
+    clock = Clock()
+    log = LogFile(str(tmp_path), "ses_1", 0, 1, "abcd", bodies=True, rotate_s=5, clock=clock)
+    clock.now = 60_000_000_000
+    log.flush()  # it is old, and empty
+    log.accept([line(1)])
+    log.flush()
+    log.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0-1-0.jsonl"]
+
+
+def test_segments_by_age_hold_every_line_once(tmp_path: Path) -> None:
+    clock = Clock()
+    log = LogFile(str(tmp_path), "ses_1", 0, 1, "abcd", bodies=True, rotate_s=5, clock=clock)
+    for number in range(20):
+        log.accept([line(number)])
+        log.flush()
+        settled(log)
+        clock.now += 1_000_000_000
+    log.close()
+    found = []
+    for segment in range(4):
+        with open(tmp_path / f"0-1-{segment}.jsonl", "rb") as file:
+            header, *records = list(LogReader(file))
+            assert isinstance(header, Header)
+            assert header.segment == segment
+            found.append([record.conversation for record in records if isinstance(record, Exchange)])
+    assert [number for part in found for number in part] == list(range(20))
+    assert [len(part) for part in found] == [6, 5, 5, 4]
+
+
+def settled(log: LogFile) -> None:
+    """Wait until the writer has done what it was handed."""
+    while not log._queue.empty() or log._turning:
+        pass
+
+
+def test_a_number_in_mapped_memory_is_in_the_file_at_once(tmp_path: Path) -> None:
+    cell = open_cell(tmp_path / "0-1.sent")
+    assert read_cell(tmp_path / "0-1.sent") == 0
+    cell[0] += 1
+    cell[0] += 41
+    assert read_cell(tmp_path / "0-1.sent") == 42
+    assert read_cell(tmp_path / "0-2.sent") == 0
+    (tmp_path / "0-3.sent").write_bytes(b"torn")
+    assert read_cell(tmp_path / "0-3.sent") == 0
