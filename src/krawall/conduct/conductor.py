@@ -228,7 +228,10 @@ class Conductor:
         if not self.origin or elapsed < 0:
             return
         self._ticks.add(self._reports.merge(reported=True), elapsed, self.timeline_ns, self.users)
-        reason = self._ticks.judge(elapsed, self.paused) if self._stop == "no" else None
+        if self._stop != "no":
+            return
+        pauses = [(pause.from_ns, elapsed if pause.to_ns is None else pause.to_ns) for pause in self._timeline.pauses]
+        reason = self._ticks.judge(elapsed, self.paused, pauses)
         if reason is not None and reason.kind:
             self.stop(reason.kind, reason.words)
         elif reason is not None:

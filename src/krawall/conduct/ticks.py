@@ -10,7 +10,7 @@ from krawall.conduct.saved import Saved
 from krawall.load.pacing import Phases
 from krawall.metrics.summary import point
 from krawall.metrics.tally import Tally
-from krawall.metrics.thresholds import abort_now, parse
+from krawall.metrics.thresholds import Pauses, abort_now, parse
 from krawall.metrics.windows import Windows
 from krawall.model.base import NS_PER_S, format_duration
 from krawall.model.plan import Plan
@@ -47,12 +47,12 @@ class Ticks:
         self._states.append((elapsed_ns, merged))
         self.windows.tick(merged, at_ns)
 
-    def judge(self, elapsed_ns: int, paused: bool) -> Reason | None:
+    def judge(self, elapsed_ns: int, paused: bool, pauses: Pauses) -> Reason | None:
         """Return why the session must stop, if it must. In a pause only the budget's time goes on."""
         scenario, merged, at_ns = self._plan.scenario, self.merged, self.at_ns
         if not paused:
             for rule in self.rules:
-                if why := abort_now(rule, merged, self.windows.latest(rule), at_ns):
+                if why := abort_now(rule, merged, self.windows.latest(rule), at_ns, pauses):
                     return Reason("threshold", why)
             if why := self.protection.look(merged, at_ns):
                 return Reason("protection", why)

@@ -10,7 +10,7 @@ from krawall.metrics.cell import Cell
 from krawall.metrics.histogram import Histogram
 from krawall.metrics.rule import Rule, class_of
 from krawall.metrics.tally import MANY, WHOLE, Tally
-from krawall.metrics.thresholds import FAIL, UNDECIDED, judge, pace, rounded
+from krawall.metrics.thresholds import FAIL, UNDECIDED, Pauses, judge, pace, rounded, span_ns_of
 from krawall.metrics.verdict import all_failed, exit_code, verdict_of
 from krawall.model.base import NS_PER_S, PICO_PER_USD
 from krawall.model.load import Phase
@@ -70,7 +70,8 @@ def summarise(
     """Return the summary. `windows` holds the worst window by the text of each rule that has one (`Windows.worst`)."""
     whole = tally.view()
     measure = tally.view(Phase.measure)
-    judged = [_judge(rule, tally, whole.last_ns, windows or {}) for rule in rules]
+    pauses = [_ns(pause, whole.last_ns) for pause in facts.pauses]
+    judged = [_judge(rule, tally, whole.last_ns, windows or {}, pauses) for rule in rules]
     verdict = verdict_of(judged, generator, whole)
     return Summary(
         session=facts.session,
@@ -86,7 +87,7 @@ def summarise(
         attempts=whole.attempts,
         errors=_sorted(whole.errors),
         metrics=_metrics(measure),
-        rates=_rates(measure),
+        rates=_rates(measure, pauses),
         tokens=Tokens(whole.tokens_in, whole.tokens_out, whole.cached, whole.reasoning, whole.estimated),
         cost_usd=whole.cost_pico / PICO_PER_USD,
         thresholds=judged,
@@ -148,9 +149,9 @@ def _percentiles(diff: Tally, metric: str, qs: list[float]) -> list[float | None
     ]
 
 
-def _judge(rule: Rule, tally: Tally, elapsed_ns: int, windows: Mapping[str, Judged]) -> Judged:
+def _judge(rule: Rule, tally: Tally, elapsed_ns: int, windows: Mapping[str, Judged], pauses: Pauses) -> Judged:
     if rule.over_ns is None:
-        return judge(rule, tally, elapsed_ns)
+        return judge(rule, tally, elapsed_ns, pauses)
     return windows.get(rule.text) or judge(rule, Tally(), 0)
 
 
@@ -179,9 +180,15 @@ def _metrics(cell: Cell) -> dict[str, Numbers]:
     return {name: numbers(histogram, name) for name, histogram in found.items() if histogram and histogram.count}
 
 
-def _rates(measure: Cell) -> Rates:
+def _ns(pause: Pause, last_ns: int) -> tuple[int, int]:
+    return round(pause.from_s * NS_PER_S), last_ns if pause.to_s is None else round(pause.to_s * NS_PER_S)
+
+
+def _rates(measure: Cell, pauses: Pauses) -> Rates:
+    span_ns = span_ns_of([measure], pauses)
+
     def per_s(name: str) -> float:
-        return rounded(pace(name, [measure], measure.span_ns))
+        return rounded(pace(name, [measure], span_ns))
 
     return Rates(
         per_s("turns_per_s"), per_s("output_tokens_per_s"), per_s("conversations_per_s"), per_s("goodput_per_s")

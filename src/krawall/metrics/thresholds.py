@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from krawall.metrics.catalog import METRICS, Kind, Metric, Scope
 from krawall.metrics.cell import Cell
@@ -13,6 +13,9 @@ from krawall.model.load import Phase
 from krawall.model.summary import Judged
 
 __all__ = ["Rule", "abort_now", "class_of", "judge", "parse", "worse"]
+
+Pauses = Sequence[tuple[int, int]]
+"""Stretches in which a session was paused, ns since it began: from, to."""
 
 PASS, FAIL, UNDECIDED = "pass", "fail", "undecided"
 _EXACT_SUMS = {"cost": ("cost_pico", 1e12), "tokens.input": ("tokens_in", 1.0), "tokens.output": ("tokens_out", 1.0)}
@@ -25,15 +28,15 @@ class Seen(Record, frozen=True):
     samples: int
 
 
-def judge(rule: Rule, tally: Tally, elapsed_ns: int) -> Judged:
+def judge(rule: Rule, tally: Tally, elapsed_ns: int, pauses: Pauses = ()) -> Judged:
     """Return what `rule` says of `tally`.
 
     `elapsed_ns` is how long the tally has been counting: since the session began, or, for a rule with a window, the
-    length of the window that `tally` is.
+    length of the window that `tally` is. `pauses` of the session are no time in which anything could have happened.
     """
     if rule.over_ns and elapsed_ns < rule.over_ns:
         return Judged(rule.text, None, UNDECIDED, f"no window of {format_duration(rule.over_ns)} was completed")
-    seen = _see(rule, tally, elapsed_ns)
+    seen = _see(rule, tally, elapsed_ns, pauses)
     value = rounded(seen.value)
     if seen.samples < rule.samples:
         return Judged(
@@ -47,7 +50,7 @@ def judge(rule: Rule, tally: Tally, elapsed_ns: int) -> Judged:
     return Judged(rule.text, value, outcome, f"{rule.head} is {_shown(rule, seen.value)}, the limit is {limit}")
 
 
-def abort_now(rule: Rule, tally: Tally, window_tally: Tally | None, elapsed_ns: int) -> str | None:
+def abort_now(rule: Rule, tally: Tally, window_tally: Tally | None, elapsed_ns: int, pauses: Pauses = ()) -> str | None:
     """Return why the session must stop now for `rule`, or None. `elapsed_ns` is since the session began.
 
     `window_tally` holds the last `rule.over_ns`; None while no whole window has passed.
@@ -55,7 +58,7 @@ def abort_now(rule: Rule, tally: Tally, window_tally: Tally | None, elapsed_ns: 
     if not rule.abort or elapsed_ns < rule.after_ns:
         return None
     if rule.over_ns is None:
-        judged = judge(rule, tally, elapsed_ns)
+        judged = judge(rule, tally, elapsed_ns, pauses)
     elif window_tally is not None:
         judged = judge(rule, window_tally, rule.over_ns)
     else:
@@ -99,7 +102,7 @@ def _shown(rule: Rule, value: float) -> str:
     return f"{value:.6g} {metric.unit}".removesuffix(" 1")
 
 
-def _see(rule: Rule, tally: Tally, elapsed_ns: int) -> Seen:
+def _see(rule: Rule, tally: Tally, elapsed_ns: int, pauses: Pauses) -> Seen:
     metric = METRICS[rule.metric]
     cells = list(tally.select(Phase.measure, rule.step, rule.turn))
     if rule.function == "count" and not (metric.kind is Kind.distribution and metric.name != "turns"):
@@ -108,7 +111,7 @@ def _see(rule: Rule, tally: Tally, elapsed_ns: int) -> Seen:
         return _see_distribution(rule, metric, tally, cells)
     if metric.kind is Kind.share:
         return _see_share(metric.name, cells)
-    span_ns = elapsed_ns if rule.over_ns else span_ns_of(cells)
+    span_ns = elapsed_ns if rule.over_ns else span_ns_of(cells, pauses)
     return Seen(pace(metric.name, cells, span_ns), _sum(cells, "attempts"))
 
 
@@ -178,10 +181,14 @@ def rounded(value: float) -> float:
     return float(f"{value:.6g}")
 
 
-def span_ns_of(cells: Iterable[Cell]) -> int:
-    """Return the time from the earliest planned moment of `cells` to the latest end, ns; 0 when there is none."""
+def span_ns_of(cells: Iterable[Cell], pauses: Pauses = ()) -> int:
+    """Return the time from the earliest planned moment of `cells` to the latest end, pauses left out, ns; 0 when there is none."""
     spans = [(cell.first_ns, cell.last_ns) for cell in cells]
-    return max(0, max(last for _, last in spans) - min(first for first, _ in spans)) if spans else 0
+    if not spans:
+        return 0
+    first, last = min(first for first, _ in spans), max(last for _, last in spans)
+    still = sum(max(0, min(end, last) - max(begin, first)) for begin, end in pauses)
+    return max(0, last - first - still)
 
 
 def _sum(cells: list[Cell], name: str) -> int:

@@ -15,7 +15,7 @@ from rich.console import Console
 from krawall.cli.output import print_error, print_json, print_summary
 from krawall.cli.terminal import fit
 from krawall.errors import DocumentError, Place, Refused
-from krawall.model.summary import Conversations, Generator, Judged, Numbers, Rates, Summary, Tokens
+from krawall.model.summary import Conversations, Gap, Generator, Judged, Numbers, Pause, Rates, Summary, Tokens
 
 
 def numbers(p50: float, count: int = 2461) -> Numbers:
@@ -119,6 +119,15 @@ def test_counts_say_of_how_many():
     assert "241,800 in, 88,213 out, 1,204 of them estimated" in text
     assert "761 of 765 held; failed: mentions the parcel 4" in text
     assert "$0.4127" in text
+
+
+def test_gaps_and_pauses_are_told():
+    gaps = [Gap(2, 12.0, 14.3, "its engine process died"), Gap(0, 50.0, None, "its worker is gone")]
+    text = " ".join(printed(changed(gaps=gaps, pauses=[Pause(20.0, 31.5)])).split())
+    assert "shard 2 from 12.0 s to 14.3 s: its engine process died" in text
+    assert "shard 0 from 50.0 s to the end: its worker is gone" in text
+    assert "paused from 20.0 s to 31.5 s" in text
+    assert "gaps" not in printed(SUMMARY)
 
 
 def test_a_late_generator_is_a_warning():

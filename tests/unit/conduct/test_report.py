@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from krawall.conduct.report import SampleConversation, SampleTurn, html
 from krawall.conduct.report_style import STYLE, TOKENS
-from krawall.model.summary import Conversations, Generator, Judged, Part
+from krawall.model.summary import Conversations, Gap, Generator, Judged, Part, Pause
 
 HOSTILE = "</script></style></title><img src=x onerror=alert(1)><script src='https://evil.test/x.js'></script>\"'`${7*7}\x1b[31m\u202egnp"
 VOID = {"meta", "link", "br", "hr"}
@@ -192,6 +192,20 @@ def test_long_messages_are_cut_and_say_so(summary, plan):
     sample = SampleConversation(1, "completed", [SampleTurn("hi", "a" * 9000)])
     text = Page(html(summary, [], plan_yaml=plan, samples=[sample], latency_buckets=[])).text
     assert "(5,000 more characters in the log)" in text
+
+
+def test_gaps_and_pauses_are_told_and_only_when_there_are_any(altered, summary, points, plan):
+    gaps = [Gap(2, 12.04, 14.26, "its engine process died"), Gap(0, 50.0, None, "its worker is gone")]
+    page = html(altered(gaps=gaps, pauses=[Pause(20.0, 31.5)]), points, plan_yaml=plan, samples=[], latency_buckets=[])
+    text = Page(page).text
+    assert "Shard 2 was not played" in text
+    assert "12.0 s" in text
+    assert "14.3 s" in text
+    assert "the end" in text
+    assert "its worker is gone" in text
+    assert "The session was paused" in text
+    assert "31.5 s" in text
+    assert "Gaps and pauses" not in Page(html(summary, points, plan_yaml=plan, samples=[], latency_buckets=[])).text
 
 
 def _luminance(colour: str) -> float:

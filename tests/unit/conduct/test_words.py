@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from krawall.conduct import words
-from krawall.model.summary import Judged, Numbers
+from krawall.model.summary import Gap, Judged, Numbers
 
 
 @pytest.mark.parametrize(
@@ -106,3 +106,11 @@ def test_intended_latency_is_news_only_when_it_differs(summary):
     assert words.differs(summary.metrics)
     assert not words.differs({**summary.metrics, "latency_intended": summary.metrics["latency"]})
     assert not words.differs({})
+
+
+def test_stretches_say_from_when_to_when():
+    assert (
+        words.gap(Gap(3, 1.25, 2.0, "its engine process died"))
+        == "shard 3 from 1.2 s to 2.0 s: its engine process died"
+    )
+    assert words.stretch(12.0, None) == "from 12.0 s to the end"

@@ -13,7 +13,7 @@ from krawall.metrics.summary import Facts, numbers, point, summarise
 from krawall.metrics.tally import Tally
 from krawall.metrics.thresholds import parse
 from krawall.model.exchange import Check, Checked, Dropped, Exchange, Fault, FaultKind, Line, Told, Usage
-from krawall.model.summary import Conversations, Generator, Judged, Rates, Summary, Tokens
+from krawall.model.summary import Conversations, Generator, Judged, Pause, Rates, Summary, Tokens
 
 S = 1_000_000_000
 MS = 1_000_000
@@ -82,6 +82,19 @@ def test_rates_are_over_the_span_of_the_measure_phase() -> None:
     # 12 answered turns, 240 tokens, 3 conversations and 2 good ones from 2 s to 22 s
     assert found.rates == Rates(0.6, 12, 0.15, 0.1)
     assert summary([]).rates == Rates()
+
+
+def test_pauses_are_no_time_in_which_anything_could_have_happened() -> None:
+    whole = summary(session(), "value(turns_per_s) > 1")
+    pauses = [Pause(0, 1.0), Pause(4.0, 13.0), Pause(21.0, 99.0)]  # nine, and one, of the twenty seconds of the phase
+    made = Tally()
+    for line in session():
+        made.add(line)
+    rules = [parse("value(turns_per_s) > 1")]
+    found = summarise(made, facts(pauses=pauses), generator=Generator(), rules=rules)
+    assert found.rates == Rates(1.2, 24, 0.3, 0.2)
+    assert (whole.thresholds[0].value, found.thresholds[0].value) == (0.6, 1.2)
+    assert found.pauses == pauses
 
 
 def test_parts_are_phases_steps_and_turns_in_order() -> None:

@@ -88,3 +88,26 @@ def test_only_states_that_a_window_needs_are_kept() -> None:
     play(windows, [100] * 30)
     assert len(windows._states) <= 5
     assert Windows([parse("max(latency) < 1s")]).worst == {}
+
+
+def test_after_a_hole_the_first_window_covers_it_and_the_worst_is_still_known() -> None:
+    rule = parse("max(latency) < 1s, over 2s")
+    before = Windows([rule])
+    state = play(before, [100, 400, 100, 100])
+    after = Windows([rule])
+    after.go_on(before.worst, state, 4 * S)
+    assert after.worst == before.worst
+    state = state.copy()
+    state.add(Exchange(9, 1, 1, 1, "measure", "steps.0", 7 * S, 7 * S, 7 * S, 7 * S + 900 * MS))
+    after.tick(state, 15 * S)
+    assert after.worst[rule.text].value == 900
+    assert after.latest(rule) is not None
+    assert after.latest(rule).view().attempts == 1
+
+
+def test_a_hole_before_the_phase_changes_nothing() -> None:
+    rule = parse("max(latency) < 1s, over 2s")
+    windows = Windows([rule], begin_ns=10 * S)
+    windows.go_on({}, Tally(), 4 * S)
+    play(windows, [100] * 4, begin_s=10)
+    assert windows.worst[rule.text].value == 100
