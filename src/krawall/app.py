@@ -35,8 +35,7 @@ from krawall.settings import Settings
 from krawall.store.store import Store
 from krawall.vault import Vault
 from krawall.worker.link import Clock
-from krawall.worker.main import worker_id
-from krawall.worker.tools import Tools
+from krawall.worker.tools import Tools, worker_id
 
 DELIVERIES_AT_ONCE = 200
 

@@ -12,14 +12,17 @@ import re
 import shutil
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from krawall.archive.buckets import Bucket
 from krawall.archive.cache import Cache, Marks
 from krawall.archive.compact import FILES
 from krawall.archive.readers import readers
 from krawall.clock import wall_ns
 from krawall.errors import DocumentError, NotFound, Place, Unavailable
+
+if TYPE_CHECKING:
+    from krawall.archive.buckets import Bucket
 
 _SESSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _NAME = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9_.-]*/)*[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -52,6 +55,10 @@ class Archive:
             if parts.netloc not in ("", "localhost") or not parts.path.strip("/"):
                 raise DocumentError("archive", [Place("archive", f"{url!r} names no directory")])
             return cls(Path(unquote(parts.path)), None, Cache(cache, cache_bytes), url)
+        from krawall.archive.buckets import (
+            Bucket,  # its library takes an eighth of a second, for nothing with a directory
+        )
+
         bucket = Bucket.open(url)
         return cls(None, bucket, Cache(cache, cache_bytes), bucket.shown)
 

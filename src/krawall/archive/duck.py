@@ -1,19 +1,24 @@
-"""DuckDB as the archive uses it: one instance per session, shut into that session's folder, bounded in memory."""
+"""DuckDB as the archive uses it: one instance per session, shut into that session's folder, bounded in memory.
+
+It is loaded when it is first asked: a server that only just starts, and a worker, need not wait for it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import duckdb
+from typing import TYPE_CHECKING, TypeAlias
 
 from krawall.errors import Unavailable
+
+if TYPE_CHECKING:
+    import duckdb
 
 MEMORY = "256MB"
 THREADS = 2
 
-Connection = duckdb.DuckDBPyConnection
+Connection: TypeAlias = "duckdb.DuckDBPyConnection"
 
 
 def quoted(value: Path | str) -> str:
@@ -27,6 +32,8 @@ def connect(folders: list[Path], temporary: Path, setup: list[str] | None = None
     What does not fit in memory spills to `temporary`. `setup`: statements that come before it is locked. Nothing is
     downloaded: extensions that are not built in do not exist.
     """
+    import duckdb
+
     connection = duckdb.connect(
         ":memory:",
         config={
@@ -53,6 +60,8 @@ def connect(folders: list[Path], temporary: Path, setup: list[str] | None = None
 @contextmanager
 def answering(what: Path) -> Iterator[None]:
     """Turn what DuckDB raises while the files in `what` are read or written into Unavailable."""
+    import duckdb
+
     try:
         yield
     except duckdb.Error as error:

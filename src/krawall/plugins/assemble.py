@@ -50,6 +50,8 @@ def expand(value: object) -> object:
     if not isinstance(value, dict):
         return value
     if "kind" in value:
+        if not isinstance(value["kind"], str):
+            raise ValueError(f"`kind` is the name of a step, not {_short(value['kind'])}")
         if value["kind"] not in step_classes():
             raise ValueError(f"unknown step {str(value['kind'])!r}{registry.nearest(str(value['kind']), _words())}")
         return value

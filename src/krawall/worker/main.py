@@ -14,7 +14,6 @@ import structlog
 
 from krawall.clock import monotonic_ns, wall_ns
 from krawall.errors import Unavailable
-from krawall.ids import new_id
 from krawall.metrics.histogram import Histogram
 from krawall.model.base import NS_PER_S
 from krawall.model.job import Compact, ConductSession, Deliver, Job, PlayShard, Upkeep
@@ -129,11 +128,6 @@ class _Worker:
             cpu=(self._cpu[1] - cpu_then) / wall, memory=_memory(),
             playing=sorted(what for what, count in self._tools.playing.items() if count > 0), plugins=self._plugins,
         )  # fmt: skip
-
-
-def worker_id(name: str = "") -> str:
-    """Return a worker's id: its name, or one that is made up."""
-    return name or new_id("wrk")
 
 
 def _cpu_s() -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from krawall.archive.archive import Archive
+from krawall.ids import new_id
 from krawall.queue.bus import Bus
 from krawall.queue.jobs import Jobs
 from krawall.services.tracing import Tracing
@@ -36,3 +37,8 @@ class Tools:
     private_webhooks: bool = False
     keep_days: int | None = None
     playing: Counter[str] = field(default_factory=Counter)
+
+
+def worker_id(name: str = "") -> str:
+    """Return a worker's id: its name, or one that is made up."""
+    return name or new_id("wrk")

@@ -1,0 +1,34 @@
+"""Requests that Schemathesis makes up from the OpenAPI document, and chains of them by its links, against a real server."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from krawall.testing.installation import Installation
+
+ENDLESS = r"/stream$|/api/v1/events$|/sessions/import$"  # streams do not end; an import wants a tar
+CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,negative_data_rejection,use_after_free,ensure_resource_availability,ignored_auth"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_no_made_up_request_and_no_chain_of_them_finds_anything(tmp_path: Path):
+    with Installation(tmp_path, KRAWALL_REQUESTS_PER_S="100000", KRAWALL_LOG_LEVEL="error") as place:
+        place.serve(free_port(), "--no-worker")
+        done = subprocess.run(
+            [
+                str(Path(sys.executable).with_name("schemathesis")), "run", f"{place.url}/api/openapi.json",
+                "--exclude-path-regex", ENDLESS, "--checks", CHECKS, "--max-examples", "4", "--seed", "1",
+                "--generation-database", "none", "--no-color", "--request-timeout", "30",
+                "--suppress-health-check", "all", "--phases", "examples,coverage,fuzzing,stateful",
+            ],
+            cwd=tmp_path, capture_output=True, text=True, timeout=540, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
