@@ -62,8 +62,13 @@ class Steering:
         elif until is not None and isinstance(load, Open):
             self.given += arrived(load, self.adjusted, self._plan.seed, at_ns)
             until = max(0, until - self.given)
-        base = next_base(epoch, self.adjusted.base if self.adjusted else 0, highest)
-        self.adjusted = Adjusted(epoch, base, at_ns, users, rate, until, more)
+        earlier = self.adjusted
+        base = next_base(epoch, earlier.base if earlier else 0, highest)
+        if earlier is not None and (now_ns is None or now_ns >= earlier.at_ns):
+            earlier = None  # it holds already, or never did
+        elif earlier is not None and earlier.at_ns == at_ns:
+            earlier = earlier.earlier
+        self.adjusted = Adjusted(epoch, base, at_ns, users, rate, until, more, earlier)
 
     def promise(self, reports: Mapping[int, Progress], past: Collection[Progress], count: int) -> bool:
         """Give out what is left of the promised conversations, once all shards have heard of the change; True when that is now."""

@@ -33,6 +33,7 @@ class Desk:
         self._waiting: deque[tuple[int, int]] = deque()
         self._open = False
         self._epoch = shard.course.adjusted
+        self._known = self._epoch.epoch if self._epoch else 0
         self._taken = False  # all arrivals of the epoch
         self._next: deque[tuple[Adjusted, int]] = deque()  # changes to come, and the time at which they were heard of
         # A replacement goes on from now; only a promised number of conversations is made up for.
@@ -40,9 +41,13 @@ class Desk:
 
     def change(self) -> None:
         """Take the arrivals of the newest load from its moment on."""
-        course = self._course
-        if course.adjusted is not None and course.adjusted is not self._epoch:
-            self._next.append((course.adjusted, course.heard))
+        new, adjusted = [], self._course.adjusted
+        while adjusted is not None and adjusted.epoch > self._known:
+            new.append((adjusted, self._course.heard))
+            adjusted = adjusted.earlier
+        if new:
+            self._known = new[0][0].epoch
+            self._next.extend(reversed(new))
         if not self._open:
             self._open = True
             self._shard.hire(self._tasks, self._run())

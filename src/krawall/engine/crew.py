@@ -79,7 +79,8 @@ class Crew:
         course = self._course
         if course.stopping or lane.epoch != self._epoch:
             return False
-        return span.end_ns is None or ready_ns - course.zero < span.end_ns
+        # In a pause real time goes on, the timeline does not.
+        return span.end_ns is None or (course.now() if course.paused else ready_ns - course.zero) < span.end_ns
 
     async def _may_play(self, index: int, lane: Lane, number: int, end_ns: int | None) -> bool:
         """Tell whether a number of the lane is to be played; wait while nobody knows."""

@@ -105,16 +105,16 @@ class Shard:
         return program.pick == "once each" and bool(program.rows) and conversation >= len(program.rows)
 
     async def start_conversation(self, conversation: int, epoch: int | None = None) -> bool:
-        """Reserve a conversation; False when the session stops, or its `epoch` is over, before there is one to be had."""
+        """Reserve a conversation; False when the session stops before there is one to be had, or its `epoch` is over."""
         worst = Spend(0, 0, 0, 1)
         if (denied := self.purse.reserve(worst)) is not None:
             try:
                 await self.more_allowance(worst, denied)
             except Stopped:
                 return False
-            if epoch is not None and epoch != self._epoch:
-                self.settle(worst, Spend())
-                return False
+        if epoch is not None and epoch != self._epoch:
+            self.settle(worst, Spend())
+            return False
         self.purse.settle(worst, worst)
         if conversation > self._highest:
             self._highest = conversation

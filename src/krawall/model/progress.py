@@ -58,7 +58,7 @@ class Adjusted(Record, frozen=True):
 
     `at_ns` is time of the timeline: ns since the session began, pauses left out. Conversations of this epoch have the numbers
     `base`, `base + 1`, ...; with `until` only the first so many of them may be played, and `more` says that `until` may still
-    grow.
+    grow. `earlier` is a change that had not begun when this one was made: it holds until `at_ns`.
     """
 
     epoch: int
@@ -68,6 +68,7 @@ class Adjusted(Record, frozen=True):
     rate: float | None = None
     until: int | None = None
     more: bool = False
+    earlier: Adjusted | None = None
 
 
 class Orders(Record, frozen=True):

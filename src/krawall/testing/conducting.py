@@ -83,12 +83,12 @@ class Session:
             self._told = self.conductor.revision
             self._saved = self.conductor.save().encode()
             for shard in self.playing.values():
-                self._group.create_task(self._hear(shard, self.conductor.orders))
+                self._group.create_task(self._hear(shard))
 
-    async def _hear(self, shard: Shard, orders: Orders) -> None:
+    async def _hear(self, shard: Shard) -> None:
         await asyncio.sleep(self._late_s)
         if shard in self.playing.values():
-            shard.hear(orders)
+            shard.hear(self.conductor.orders)  # the newest, as on a board
 
     async def kill(self, index: int) -> None:
         """End a shard as a killed process does: what it has not flushed is lost."""

@@ -62,6 +62,24 @@ def test_nothing_is_sent_in_a_pause_and_the_timeline_is_shifted_by_it(shards: in
     assert got.conductor.lag("send_lag").max == 0
 
 
+@pytest.mark.parametrize("load", [OPEN, CLOSED, CLOSED.replace("users: 4", "users: 4, pause: 1s")])
+def test_a_pause_that_is_longer_than_the_timeline_ends_nothing(load: str) -> None:
+    got = conducted(plan(load), 3, paused(2.05, 102.05))
+    usual = conducted(plan(load), 3)
+    assert len(usual.exchanges) <= len(got.exchanges) <= len(usual.exchanges) + 4
+    assert (
+        max(line.sent_ns for line in got.exchanges) > 100 * S + max(line.sent_ns for line in usual.exchanges) - 1.2 * S
+    )
+    assert not sent_in(got, 2.1, 102.05)
+
+
+def test_a_user_whose_turn_ends_in_the_pause_has_the_rest_of_the_timeline_left() -> None:
+    slow = CLOSED.replace("100ms", "4s")
+    got = conducted(plan(slow), 3, paused(9, 60))
+    assert len(sent_in(got, 0, 9)) == 12
+    assert len(sent_in(got, 60, 61)) == 4
+
+
 def test_arrivals_of_all_shards_keep_their_places_through_several_pauses() -> None:
     script = acts((1.05, "pause", {}), (2.05, "resume", {}), (4.05, "pause", {}), (9.05, "resume", {}))
     got = conducted(plan(OPEN), 3, script)
