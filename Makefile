@@ -35,6 +35,7 @@ check: setup  ## format, lint, types, imports, unit, contract and invariant test
 
 test: check  ## check, then the tests over real sockets and processes
 	@$(BIN)/pytest tests/integration tests/e2e
+	@KRAWALL_TEST_DATABASE=postgresql $(BIN)/pytest tests/integration/access tests/integration/api tests/integration/sessions_api --deselect tests/integration/api/test_api_odd_input.py
 
 fix: setup  ## repair what can be repaired
 	@$(BIN)/ruff format src tests bench
