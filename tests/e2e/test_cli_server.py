@@ -108,7 +108,7 @@ def test_a_session_from_start_to_deletion(run: Callable[..., Ran], bot: str, tmp
     id = asked.out.split()[1]
     watched = run("sessions", "watch", id)
     assert watched.code in (0, BUSY), watched.err
-    assert ("Passed" if watched.code == 0 else "Invalid") in watched.out.splitlines()[0], watched.out
+    assert ("Not judged" if watched.code == 0 else "Invalid") in watched.out.splitlines()[0], watched.out
     assert f"krawall sessions restart {id}" in watched.out
     assert "First on" in watched.err or "turns" in watched.err, "plain lines, as there is no terminal"
     told = run("sessions", "show", id, "--json").json
