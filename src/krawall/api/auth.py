@@ -29,7 +29,7 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _PROXIED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 _PORTS = {"http": "80", "https": "443"}
 _HEALTH = "/api/health"
-HEALTH_S = 1.0
+HEALTH_S = 5.0
 
 
 class Access:
@@ -51,14 +51,19 @@ class Access:
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         """Pass a request on. Raises Forbidden."""
         if scope["type"] == "http":
-            health = scope["path"].startswith(_HEALTH)
-            if health:
-                scope.setdefault("state", {})["caller"] = None
-            # Whoever asks how we are must get an answer when the database is frozen, even if it is one for strangers.
-            with contextlib.suppress(*((TimeoutError, Unavailable) if health else ())):
-                async with asyncio.timeout(HEALTH_S if health else None):
-                    await self._identify(scope)
+            await self._identify_in_time(scope)
         await self._app(scope, receive, send)
+
+    async def _identify_in_time(self, scope: Connection) -> None:
+        """Whoever asks how we are must get an answer when the database is frozen, even if it is one for strangers."""
+        if not scope["path"].startswith(_HEALTH):
+            await self._identify(scope)
+            return
+        scope.setdefault("state", {})["caller"] = None
+        if scope["path"] == _HEALTH:  # the others say the same to everybody
+            with contextlib.suppress(TimeoutError, Unavailable):
+                async with asyncio.timeout(HEALTH_S):
+                    await self._identify(scope)
 
     async def _identify(self, scope: Connection) -> None:
         accounts: Accounts = scope["app"].state.krawall.accounts
