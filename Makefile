@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix bench docs lock clean
+.PHONY: help setup demo test test-postgres check fix bench docs lock clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,9 +33,12 @@ check: setup  ## format, lint, types, imports, unit, contract and invariant test
 	@$(BIN)/deptry src
 	@$(BIN)/pytest tests/unit tests/contract tests/invariants tests/typing
 
-test: check  ## check, then the tests over real sockets and processes
-	@$(BIN)/pytest tests/integration tests/e2e
-	@KRAWALL_TEST_DATABASE=postgresql $(BIN)/pytest tests/integration/access tests/integration/api tests/integration/sessions_api --deselect tests/integration/api/test_api_odd_input.py
+test: check  ## check, then the tests over real sockets and processes, side by side: most of them wait
+	@$(BIN)/pytest tests/e2e > $(VENV)/e2e.out 2>&1 & side=$$!; $(BIN)/pytest tests/integration; code=$$?; \
+	  wait $$side || code=1; cat $(VENV)/e2e.out; exit $$code
+
+test-postgres: setup  ## the tests of API, access and store once more, on PostgreSQL
+	@KRAWALL_TEST_DATABASE=postgresql $(BIN)/pytest tests/contract/store tests/integration/access tests/integration/api tests/integration/sessions_api
 
 fix: setup  ## repair what can be repaired
 	@$(BIN)/ruff format src tests bench
