@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from cyclopts import App, CycloptsError
@@ -161,6 +162,8 @@ def make_app() -> App:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit with its code."""
+    if (arguments or sys.argv[1:])[:1] in (["serve"], ["worker"]):
+        gc.disable()  # loading makes a lot that stays, and to look through it takes a second; `run` collects again
     from krawall.cli.output import print_error
 
     try:

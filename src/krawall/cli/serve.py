@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import sys
 from collections.abc import Callable, Coroutine
@@ -126,6 +127,8 @@ def run(main: Coroutine[Any, Any, None]) -> None:
         KrawallError: the first one, if groups of tasks have wrapped it.
         KeyboardInterrupt: it was told to end before it had opened what it needs.
     """
+    gc.freeze()
+    gc.enable()
     try:
         import uvloop
     except ImportError:
