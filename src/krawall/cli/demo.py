@@ -46,7 +46,7 @@ def demo(
         plan = make_plan(read_scenario(text, "demo"), Path(), overrides, "demo")
         code = play(plan, out, None, Look(json=json, quiet=quiet, command="demo"))
         if not (json or quiet):
-            print("go on     krawall serve, then krawall import DIRECTORY: it is kept at http://127.0.0.1:8600")  # noqa: T201
+            print("go on      krawall serve, then krawall import DIRECTORY: it is kept at http://127.0.0.1:8600")  # noqa: T201
         return code
     finally:
         bot.terminate()
