@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -137,11 +137,10 @@ class Documents:
             if file.read_text(encoding="utf-8") == text:
                 file.unlink()
                 return told(json, found, "nothing changed")
-            try:
+            with ExitStack() as undo:
+                undo.callback(print, f"your change is in {file}", file=sys.stderr)
                 kept = self._revise(client, found, read_body(self.kind, file), note)
-            except BaseException:
-                print(f"your change is in {file}", file=sys.stderr)  # noqa: T201
-                raise
+                undo.pop_all()
         file.unlink()
         return self._told(kept, "revised", json)
 

@@ -77,10 +77,10 @@ class Keeper:
                 ending = group.create_task(_end(process, stop, now))
                 code = await process.wait()
                 ending.cancel()
-        except BaseException:
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-            raise
+        finally:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.terminate()
         return code
 
     async def _end_orphan(self, now: asyncio.Event) -> None:

@@ -121,19 +121,18 @@ def report(
 
 @contextmanager
 def _file(path: Path, force: bool) -> Iterator[BinaryIO]:
-    """Open a file that is not there yet; a half-written one is taken away."""
+    """Write a file whole or not at all: beside its place first, so that one that `force` replaces is not lost to a failure."""
+    if path.exists() and not force:
+        raise Unavailable(f"{path} is there already", hint="--force replaces it")
+    beside = path.with_name(f".{path.name}.new")
     try:
-        file = open(path, "wb" if force else "xb")  # noqa: SIM115  closed below, on every way out
-    except FileExistsError:
-        raise Unavailable(f"{path} is there already", hint="--force replaces it") from None
+        with open(beside, "wb") as file:
+            yield file
+        beside.replace(path)
     except OSError as error:
         raise Unavailable(f"cannot write {path}: {error.strerror}") from None
-    try:
-        with file:
-            yield file
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _unpack(held: BinaryIO, folder: Path, force: bool) -> Iterator[Path]:

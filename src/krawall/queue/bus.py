@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 from redis.asyncio.client import PubSub
@@ -60,11 +60,10 @@ class Bus:
             Unavailable: it did not.
         """
         bus = cls(url)
-        try:
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(bus.close)
             await bus.ping()
-        except BaseException:
-            await bus.close()
-            raise
+            undo.pop_all()
         return bus
 
     async def close(self) -> None:
@@ -154,16 +153,15 @@ class Bus:
     async def _lay(self, channels: tuple[str, ...]) -> PubSub:
         """Return a line that the server has confirmed for every channel: what is published from now on arrives."""
         line = self._lines.pubsub()
-        try:
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(_drop, line)
             async with asyncio.timeout(_IDLE_S):
                 await line.subscribe(*(PREFIX + channel for channel in channels))
                 open_channels = 0
                 while open_channels < len(set(channels)):
                     message = await line.get_message(timeout=_IDLE_S)
                     open_channels += message is not None and message["type"] == "subscribe"
-        except BaseException:
-            await _drop(line)
-            raise
+            undo.pop_all()
         return line
 
     async def _pokes(self, line: PubSub, channels: tuple[str, ...]) -> AsyncGenerator[Poke, None]:
