@@ -80,7 +80,7 @@ class Desk:
                         return
             if shard.used_up(number):
                 return
-            self._arrive(number, course.zero + at_ns)
+            self._arrive(number, max(course.zero + at_ns, course.resumed))
 
     def _over(self, at_ns: int) -> bool:
         """Tell whether a moment belongs to a later epoch."""

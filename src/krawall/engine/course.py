@@ -61,9 +61,11 @@ class Course:
 
     # what is told from above ------------------------------------------------------------------------------
 
-    def begin(self, origin_ns: int) -> None:
-        """The session begins, or began, at this moment."""
+    def begin(self, origin_ns: int, replaces: bool = False) -> None:
+        """The session begins, or began, at this moment. What `replaces` a lost attempt is not late for the time before it."""
         self.origin = self.zero = origin_ns
+        if replaces:
+            self.resumed = self._clock()
 
     def stop(self, reason: str) -> None:
         """Stop: everybody who waits learns it now."""
@@ -136,8 +138,10 @@ class Course:
         self._woke(at_ns, self._clock())
         return at_ns
 
-    async def idle_until(self, at_ns: int | None) -> bool:
+    async def idle_until(self, at_ns: int | None, free_ns: int = 0) -> bool:
         """Wait for a time of the timeline, None: for ever; False when the load has been changed meanwhile.
+
+        `free_ns`: the moment from which whoever asks could have gone on; before it nobody is late.
 
         Raises:
             Stopped: the session is to stop.
@@ -152,7 +156,7 @@ class Course:
             if wait is None or wait > 0:
                 await self._nap(self._idle, wait)
             if at_ns is not None and not self.barred and self.zero == zero and self.changes == seen:
-                self._woke(max(at_ns + zero, self.resumed), self._clock())
+                self._woke(max(at_ns + zero, self.resumed, free_ns), self._clock())
                 return True
         return False
 

@@ -61,12 +61,13 @@ class Crew:
     async def _play(self, index: int, lane: Lane, user: User | None) -> User | None:
         """Play a lane to its end or to the next epoch; conversation n of a user is its n-th number in the lane."""
         course, number = self._course, lane.first
+        free_ns = self._shard.clock() if user else 0  # it has only now finished what it played before
         for span in lane.spans:
-            while not await course.idle_until(span.start_ns):
+            while not await course.idle_until(span.start_ns, free_ns):
                 if lane.epoch != self._epoch:
                     return user
             user = user or User(self._shard, index)
-            ready_ns = course.zero + span.start_ns
+            ready_ns = max(course.zero + span.start_ns, course.resumed, free_ns)
             while self._goes_on(lane, span, ready_ns):
                 if not await self._may_play(index, lane, number, span.end_ns):
                     return user

@@ -243,7 +243,7 @@ class Shard:
             try:
                 orders = await self._gather(report)
                 if orders.stop == "no":
-                    self.course.begin(orders.go_at_ns)
+                    self.course.begin(orders.go_at_ns, replaces=self.program.spec.attempt > 1)
                     self.obey(orders)
                     await self._play_users(report)
             finally:
