@@ -116,7 +116,7 @@ def cut(hosts: Hosts) -> dict[str, Any]:
         "events": [event["type"] for event in events_of(hosts, id)],
         "answered by the bots": sum(record["status"] == 200 for records in seen.values() for record in records),
         "attempts in summary and log": [done["summary"]["attempts"], logged],
-        "report names the gap": b"gap" in hosts.client.get(f"{hosts.url}/api/v1/sessions/{id}/report").content.lower(),
+        "report names the gap": b"Gaps and pauses" in hosts.client.get(f"{hosts.url}/api/v1/sessions/{id}/report").content,
     }  # fmt: skip
 
 
