@@ -45,9 +45,9 @@ def holes(summary: Summary) -> Html | None:
     """Return the stretches in which a shard had no player or the session was paused; None without any."""
     rows: list[list[object]] = []
     for gap in summary.gaps:
-        rows.append([f"Shard {gap.shard} was not played", *_ends(gap), gap.why])
+        rows.append([f"Shard {gap.shard} was not played", *_ends(gap), el("td", gap.why, class_="text why")])
     for pause in summary.pauses:
-        rows.append(["The session was paused", *_ends(pause), "a person had asked for it"])
+        rows.append(["The session was paused", *_ends(pause), el("td", "a person had asked for it", class_="text why")])
     if not rows:
         return None
     card = table("Gaps and pauses", ["What", "From", "To", "Why"], rows, text=(3,), named=False)
