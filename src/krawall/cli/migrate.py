@@ -6,7 +6,7 @@ import asyncio
 
 from krawall.cli.listing import say
 from krawall.cli.output import print_json
-from krawall.cli.places import Data, Url
+from krawall.cli.places import DatabaseUrl, Home
 from krawall.conduct import words
 from krawall.settings import read_settings
 from krawall.store.database import Database
@@ -14,15 +14,11 @@ from krawall.store.migrate import migrate as bring_up_to_date
 from krawall.store.migrate import pending
 
 
-def migrate(*, data: Data = None, database: Url = None, check: bool = False, json: bool = False) -> int:
+def migrate(*, data: Home = None, database: DatabaseUrl = None, check: bool = False, json: bool = False) -> int:
     """Bring the tables of the database up to date. Several at once take turns.
 
     Parameters
     ----------
-    data
-        Directory of the database, if it is a file; default ~/.krawall.
-    database
-        postgresql://... or sqlite:///FILE; default a file in the data directory.
     check
         Only say what is pending; exit code 2 when something is.
     json

@@ -11,7 +11,7 @@ from krawall.cli.accounts import with_accounts
 from krawall.cli.asking import Yes, sure
 from krawall.cli.listing import print_list, say, told, when
 from krawall.cli.output import print_json
-from krawall.cli.places import Data, Url
+from krawall.cli.places import DatabaseUrl, Home
 from krawall.clock import iso, wall_ns
 from krawall.errors import Conflict, DocumentError, Place
 from krawall.model.account import SCOPES, Caller, Role, Scope, Token, User
@@ -25,7 +25,7 @@ _ANY = Caller("system", SCOPES[Role.admin], login=_CONSOLE)
 ScopeName = Literal["read", "run", "admin"]
 
 
-def list_(*, user: str | None = None, json: bool = False, data: Data = None, database: Url = None) -> None:
+def list_(*, user: str | None = None, json: bool = False, data: Home = None, database: DatabaseUrl = None) -> None:
     """List API tokens. Their secrets are kept nowhere.
 
     Parameters
@@ -34,10 +34,6 @@ def list_(*, user: str | None = None, json: bool = False, data: Data = None, dat
         Only those of this user.
     json
         Print a JSON list.
-    data
-        Directory of the database, if it is a file; default ~/.krawall.
-    database
-        postgresql://... or sqlite:///FILE; default a file in the data directory.
     """
 
     async def read(accounts: Accounts) -> list[dict[str, Any]]:
@@ -75,8 +71,8 @@ def create(
     scope: Annotated[list[ScopeName] | None, Parameter(negative="")] = None,
     days: int | None = None,
     json: bool = False,
-    data: Data = None,
-    database: Url = None,
+    data: Home = None,
+    database: DatabaseUrl = None,
 ) -> None:
     """Make an API token and print its secret, this once. It never may do more than its user.
 
@@ -92,10 +88,6 @@ def create(
         After how many days it runs out; default never.
     json
         Print one JSON object: `secret` and `token`.
-    data
-        Directory of the database, if it is a file; default ~/.krawall.
-    database
-        postgresql://... or sqlite:///FILE; default a file in the data directory.
     """
     if days is not None and not 1 <= days <= 36_500:
         raise DocumentError("command line", [Place("--days", "must be 1 to 36500")])
@@ -116,7 +108,9 @@ def create(
     say(made.secret)
 
 
-def revoke(id: str, /, *, yes: Yes = False, json: bool = False, data: Data = None, database: Url = None) -> None:
+def revoke(
+    id: str, /, *, yes: Yes = False, json: bool = False, data: Home = None, database: DatabaseUrl = None
+) -> None:
     """Revoke a token: whoever has it is shut out at once.
 
     Parameters
@@ -127,10 +121,6 @@ def revoke(id: str, /, *, yes: Yes = False, json: bool = False, data: Data = Non
         Do not ask.
     json
         Print one JSON object.
-    data
-        Directory of the database, if it is a file; default ~/.krawall.
-    database
-        postgresql://... or sqlite:///FILE; default a file in the data directory.
     """
     if sure(f"revoke token {id}?", yes):
         with_accounts(data, database, lambda accounts: accounts.revoke_token(_ANY, id))

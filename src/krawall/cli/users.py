@@ -8,24 +8,20 @@ from krawall.cli.accounts import ACTOR, with_accounts
 from krawall.cli.asking import Yes, read_secret, sure
 from krawall.cli.listing import print_list, told, when
 from krawall.cli.output import print_json
-from krawall.cli.places import Data, Url
+from krawall.cli.places import DatabaseUrl, Home
 from krawall.clock import iso
 from krawall.model.account import Role, User
 
 RoleName = Literal["admin", "operator", "viewer"]
 
 
-def list_(*, json: bool = False, data: Data = None, database: Url = None) -> None:
+def list_(*, json: bool = False, data: Home = None, database: DatabaseUrl = None) -> None:
     """List users by name.
 
     Parameters
     ----------
     json
         Print a JSON list.
-    data
-        Directory of the database, if it is a file; default ~/.krawall.
-    database
-        postgresql://... or sqlite:///FILE; default a file in the data directory.
     """
     found = [_shown(user) for user in with_accounts(data, database, lambda accounts: accounts.users())]
     if json:
@@ -40,7 +36,7 @@ def list_(*, json: bool = False, data: Data = None, database: Url = None) -> Non
 
 
 def create(
-    name: str, /, *, role: RoleName = "operator", json: bool = False, data: Data = None, database: Url = None
+    name: str, /, *, role: RoleName = "operator", json: bool = False, data: Home = None, database: DatabaseUrl = None
 ) -> None:
     """Make a user. The password is asked for; a pipe gives it on standard input.
 
@@ -52,17 +48,13 @@ def create(
         admin, operator or viewer. The first user is an admin.
     json
         Print the user as one JSON object.
-    data
-        Directory of the database, if it is a file; default ~/.krawall.
-    database
-        postgresql://... or sqlite:///FILE; default a file in the data directory.
     """
     password = read_secret(f"password of {name}", twice=True)
     user = with_accounts(data, database, lambda accounts: accounts.create_user(name, password, Role(role), ACTOR))
     told(json, _shown(user), f"made {user.role} {user.name}")
 
 
-def role(name: str, role: RoleName, /, *, json: bool = False, data: Data = None, database: Url = None) -> None:
+def role(name: str, role: RoleName, /, *, json: bool = False, data: Home = None, database: DatabaseUrl = None) -> None:
     """Give a user another role.
 
     Parameters
@@ -73,16 +65,12 @@ def role(name: str, role: RoleName, /, *, json: bool = False, data: Data = None,
         admin, operator or viewer.
     json
         Print one JSON object.
-    data
-        Directory of the database, if it is a file; default ~/.krawall.
-    database
-        postgresql://... or sqlite:///FILE; default a file in the data directory.
     """
     user = with_accounts(data, database, lambda accounts: accounts.change_user(name, ACTOR, role=Role(role)))
     told(json, _shown(user), f"{user.name} is {user.role} now")
 
 
-def password(name: str, /, *, json: bool = False, data: Data = None, database: Url = None) -> None:
+def password(name: str, /, *, json: bool = False, data: Home = None, database: DatabaseUrl = None) -> None:
     """Give a user another password, and end the user's logins.
 
     Parameters
@@ -91,17 +79,13 @@ def password(name: str, /, *, json: bool = False, data: Data = None, database: U
         The user.
     json
         Print one JSON object.
-    data
-        Directory of the database, if it is a file; default ~/.krawall.
-    database
-        postgresql://... or sqlite:///FILE; default a file in the data directory.
     """
     new = read_secret(f"password of {name}", twice=True)
     user = with_accounts(data, database, lambda accounts: accounts.change_user(name, ACTOR, password=new))
     told(json, _shown(user), f"{user.name} has another password; all logins are ended")
 
 
-def disable(name: str, /, *, json: bool = False, data: Data = None, database: Url = None) -> None:
+def disable(name: str, /, *, json: bool = False, data: Home = None, database: DatabaseUrl = None) -> None:
     """Shut a user out: logins end, tokens stop working.
 
     Parameters
@@ -110,16 +94,12 @@ def disable(name: str, /, *, json: bool = False, data: Data = None, database: Ur
         The user.
     json
         Print one JSON object.
-    data
-        Directory of the database, if it is a file; default ~/.krawall.
-    database
-        postgresql://... or sqlite:///FILE; default a file in the data directory.
     """
     user = with_accounts(data, database, lambda accounts: accounts.change_user(name, ACTOR, disabled=True))
     told(json, _shown(user), f"{user.name} is disabled")
 
 
-def enable(name: str, /, *, json: bool = False, data: Data = None, database: Url = None) -> None:
+def enable(name: str, /, *, json: bool = False, data: Home = None, database: DatabaseUrl = None) -> None:
     """Let a disabled user in again.
 
     Parameters
@@ -128,16 +108,14 @@ def enable(name: str, /, *, json: bool = False, data: Data = None, database: Url
         The user.
     json
         Print one JSON object.
-    data
-        Directory of the database, if it is a file; default ~/.krawall.
-    database
-        postgresql://... or sqlite:///FILE; default a file in the data directory.
     """
     user = with_accounts(data, database, lambda accounts: accounts.change_user(name, ACTOR, disabled=False))
     told(json, _shown(user), f"{user.name} is enabled")
 
 
-def delete(name: str, /, *, yes: Yes = False, json: bool = False, data: Data = None, database: Url = None) -> None:
+def delete(
+    name: str, /, *, yes: Yes = False, json: bool = False, data: Home = None, database: DatabaseUrl = None
+) -> None:
     """Delete a user with logins and tokens.
 
     Parameters
@@ -148,10 +126,6 @@ def delete(name: str, /, *, yes: Yes = False, json: bool = False, data: Data = N
         Do not ask.
     json
         Print one JSON object.
-    data
-        Directory of the database, if it is a file; default ~/.krawall.
-    database
-        postgresql://... or sqlite:///FILE; default a file in the data directory.
     """
     if sure(f"delete user {name} with logins and tokens?", yes):
         with_accounts(data, database, lambda accounts: accounts.delete_user(name, ACTOR))
