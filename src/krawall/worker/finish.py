@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 
 import msgspec
+import structlog
 
 from krawall.clock import iso, wall_ns
 from krawall.conduct.conductor import Conductor
@@ -29,6 +30,8 @@ from krawall.worker.tools import Tools
 
 AGAIN_S = 1.0
 
+_log = structlog.get_logger("krawall.worker.finish")
+
 
 async def finish(tools: Tools, session: Session, rows: Rows, conductor: Conductor) -> bool:
     """Write the last word on a session. False: another conductor has taken over."""
@@ -41,7 +44,11 @@ async def finish(tools: Tools, session: Session, rows: Rows, conductor: Conducto
         summary = msgspec.json.decode(await aside("recount", folder), type=Summary)
     else:
         summary = summary_of(directory, conductor.plan, rows.manifest, conductor.merge())
-    await aside("report", folder)
+    try:
+        await aside("report", folder)
+    except Unavailable as error:
+        # A session must end even so; whoever asks for the report has it written then.
+        _log.error("the report was not written", session=session.id, error=error.message)
     await tools.archive.push(session.id)
     while True:
         try:
