@@ -5,6 +5,8 @@ PYTHON ?= $(shell /usr/bin/python3 -c 'import sys, venv, ensurepip; sys.exit(sys
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
+# Two at a time, a file at a time: many tests wait, and those of a file may share a server.
+SIDE_BY_SIDE := $(BIN)/pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-postgres check fix bench docs lock clean
@@ -31,11 +33,10 @@ check: setup  ## format, lint, types, imports, unit, contract and invariant test
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/deptry src
-	@$(BIN)/pytest tests/unit tests/contract tests/invariants tests/typing
+	@$(SIDE_BY_SIDE) tests/unit tests/contract tests/invariants tests/typing
 
-test: check  ## check, then the tests over real sockets and processes, side by side: most of them wait
-	@$(BIN)/pytest tests/e2e > $(VENV)/e2e.out 2>&1 & side=$$!; $(BIN)/pytest tests/integration; code=$$?; \
-	  wait $$side || code=1; cat $(VENV)/e2e.out; exit $$code
+test: check  ## check, then the tests over real sockets and processes
+	@$(SIDE_BY_SIDE) tests/integration tests/e2e
 
 test-postgres: setup  ## the tests of API, access and store once more, on PostgreSQL
 	@KRAWALL_TEST_DATABASE=postgresql $(BIN)/pytest tests/contract/store tests/integration/access tests/integration/api tests/integration/sessions_api
