@@ -16,7 +16,7 @@ import structlog
 from structlog.contextvars import bound_contextvars, merge_contextvars
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from krawall.model.target import SECRET_NAMES
+from krawall.model.auth import SECRET_NAMES
 from krawall.wire.redact import Redactor
 
 __all__ = ["bound", "conceal", "configure", "logger"]

@@ -19,7 +19,7 @@ router = APIRouter(prefix="/api/v1", tags=["plugins"])
 class PluginView(View):
     """One kind of a family."""
 
-    family: Literal["steps", "connectors", "presets"]
+    family: Literal["steps", "connectors", "hooks", "presets"]
     kind: str = Field(description="the word in documents")
     about: str
     source: str = Field(description="`built-in`, or the package that brings it")

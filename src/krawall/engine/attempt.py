@@ -87,6 +87,7 @@ def record(
     shard, course = user.shard, user.shard.course
     if planned_ns < course.resumed <= attempt.start_ns:
         planned_ns = course.resumed  # it was held by a pause: nobody is late for that
+    planned_ns += mark.held_ns
     origin = course.origin
     heard = attempt.heard
     if shard.redact is not None:  # a target may repeat our key
@@ -99,7 +100,7 @@ def record(
         shard.program.phases.at(planned_ns - course.zero if planned_ns >= course.resumed else course.since(planned_ns)),
         step,
         planned_ns - origin,
-        attempt.start_ns - origin,
+        attempt.start_ns + mark.held_ns - origin,
         mark.sent_ns - origin if mark.sent_ns else 0,
         attempt.done_ns - origin,
         mark.byte_ns - origin if mark.byte_ns else 0,

@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping, Sequence
 
 from krawall.errors import DocumentError, Place, Refused
+from krawall.model.auth import REFERENCE
 from krawall.model.plan import Granted
-from krawall.model.target import REFERENCE
 
 
 class Pinned:
@@ -18,6 +18,8 @@ class Pinned:
 
     def addresses(self, host: str, port: int) -> Sequence[str]:
         """Return the pinned addresses of the granted host; any other host is refused."""
+        if host in self._granted.beside:
+            return self._granted.beside[host]
         if host != self._granted.host:
             raise Refused(f"{host} was not granted for this session, only {self._granted.host}")
         return self._granted.addresses

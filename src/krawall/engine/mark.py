@@ -14,6 +14,7 @@ class Stamps:
         "event_ns",
         "events",
         "gaps_us",
+        "held_ns",
         "last_ns",
         "now",
         "seen_ns",
@@ -29,13 +30,17 @@ class Stamps:
     def reset(self) -> None:
         """Forget the last exchange."""
         self.sent_ns = self.byte_ns = self.event_ns = self.token_ns = self.seen_ns = self.last_ns = 0
-        self.connect_ns = self.events = 0
+        self.connect_ns = self.events = self.held_ns = 0
         self.gaps_us: list[int] = []
         self.text: list[str] = []
 
     def dialled(self, ns: int) -> None:
         """A connection was made."""
         self.connect_ns += ns
+
+    def held(self, ns: int) -> None:
+        """Something of ours held the request back."""
+        self.held_ns += ns
 
     def sent(self) -> None:
         """The request goes out now."""

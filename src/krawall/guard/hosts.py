@@ -16,6 +16,7 @@ from krawall.errors import Refused
 from krawall.guard.names import canonical_label
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+SECURE = frozenset({"https", "wss", "grpcs"})
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(//)?([^/?#]*)(.*)", re.DOTALL)
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
@@ -122,6 +123,11 @@ class Site:
         """Host and, unless it is the scheme's default, port: the value of the Host header (RFC 9110 section 7.2)."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == DEFAULT_PORTS.get(self.scheme) else f"{host}:{self.port}"
+
+    @property
+    def secure(self) -> bool:
+        """Whether it is spoken over TLS."""
+        return self.scheme in SECURE
 
     @property
     def origin(self) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from pathlib import Path
+from typing import ClassVar, Literal, Protocol, Self
 
 from krawall.model.base import Document
 from krawall.model.exchange import Prompt, Reply
@@ -22,6 +23,10 @@ class Mark(Protocol):
 
     def dialled(self, ns: int) -> None:
         """A connection was made; `ns` is how long DNS, TCP and TLS took."""
+        ...
+
+    def held(self, ns: int) -> None:
+        """The request was held back for so long by something of ours (a token to renew): nobody is late for that."""
         ...
 
     def sent(self) -> None:
@@ -69,6 +74,10 @@ class Gate(Protocol):
         ...
 
 
+Tap = Callable[[Literal["sent", "received"], bytes], None]
+"""Takes what goes over the wire: the body or message as it is sent, the reply piece by piece as it arrives."""
+
+
 class Channel(Protocol):
     """What one user talks through: owns a socket, or nothing."""
 
@@ -82,6 +91,10 @@ class Channel(Protocol):
 
     def slow(self, by_ns: int) -> None:
         """Read so much later after each piece that arrives (a slow reader); 0: as fast as possible."""
+        ...
+
+    def listen(self, tap: Tap | None) -> None:
+        """Let `tap` hear what goes over the wire, before it is read; None: nobody listens (costs nothing)."""
         ...
 
     async def close(self) -> None:
@@ -108,7 +121,19 @@ class Line(Protocol):
 class Connector(Document):
     """Settings of a connector. The file name is the kind."""
 
+    api: ClassVar[int] = 1
+    schemes: ClassVar[tuple[str, ...]] = ("http", "https")
     kind: str
+
+    def planned(self, target: Target, folder: Path | None) -> Self:
+        """Return the settings as a plan keeps them: files that they name are read now, relative to `folder`.
+
+        `folder` is None on a server, where files are refused.
+
+        Raises:
+            krawall.errors.DocumentError: a file is missing, or is not what it should be.
+        """
+        return self
 
     @abstractmethod
     def open(

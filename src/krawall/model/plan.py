@@ -22,6 +22,9 @@ class Granted(Document):
     addresses: list[str]
     requests_per_s: float | None = None
     concurrent: int | None = None
+    beside: dict[str, list[str]] = Field(
+        {}, description="hosts that hooks may ask, such as a token server's, with addresses"
+    )
 
 
 class Plan(Document):
@@ -54,7 +57,7 @@ class Plan(Document):
         Left out: pinned addresses, for the same test against the same host has the same hash wherever the host lives, and
         `base`, for it is the same test whether it came from a file or from a server.
         """
-        data = self.model_dump(mode="json", exclude={"base": True, "granted": {"addresses"}})
+        data = self.model_dump(mode="json", exclude={"base": True, "granted": {"addresses", "beside"}})
         return hashlib.sha256(msgspec.json.encode(data, order="sorted")).hexdigest()[:16]
 
 

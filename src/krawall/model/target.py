@@ -6,51 +6,12 @@ import re
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
+from krawall.model.auth import REFERENCE, SECRET_NAMES, Auth, Tls
 from krawall.model.base import Document, Rate, Size
 
-REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-SECRET_NAMES = re.compile(
-    r"(authori[sz]ation|api[-_]?key|^key$|token|secret|password|cookie|credential|signature)", re.IGNORECASE
-)
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-
-
-def _reference(value: str) -> str:
-    if not REFERENCE.search(value):
-        raise ValueError(
-            "write a reference to an environment variable, such as ${BOT_KEY}: a document never holds a secret itself"
-        )
-    return value
-
-
-SecretReference = Annotated[str, AfterValidator(_reference)]
-"""Text that holds at least one `${NAME}`; resolved only in the process that sends it."""
-
-
-class Basic(Document):
-    """HTTP basic authentication."""
-
-    user: str
-    password: SecretReference
-
-
-class Auth(Document):
-    """How we say who we are. Values are references; give one kind."""
-
-    bearer: SecretReference | None = None
-    header: dict[str, SecretReference] | None = Field(
-        None, description="an API key in a header, e.g. {x-api-key: '${BOT_KEY}'}"
-    )
-    query: dict[str, SecretReference] | None = Field(None, description="an API key in the query string")
-    basic: Basic | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if sum(part is not None for part in (self.bearer, self.header, self.query, self.basic)) > 1:
-            raise ValueError("give one of bearer, header, query, basic")
-        return self
 
 
 class Prices(Document):
@@ -77,6 +38,18 @@ class UsagePaths(Document):
     input_excludes_cached: bool = Field(
         False, alias="input excludes cached", description="the provider does not count cached tokens as input"
     )
+    output_excludes_reasoning: bool = Field(
+        False, alias="output excludes reasoning", description="the provider does not count reasoning tokens as output"
+    )
+
+
+class MessageShape(Document):
+    """How one message of `$messages` is written."""
+
+    form: dict[str, Any] = Field(
+        {"role": "$role", "content": "$content"}, description="the message; `$role` and `$content` stand for values"
+    )
+    roles: dict[str, str] = Field({}, description="other words for system, user, assistant, e.g. {assistant: model}")
 
 
 class ReplyMapping(Document):
@@ -114,6 +87,9 @@ class Target(Document):
     """A chatbot. What is left out comes from the preset; `plugins.preset.resolve` lays one over the other."""
 
     preset: str | None = None
+    fields: dict[str, str] = Field(
+        {}, description="what the preset asks for, e.g. {model: small}; stands where it writes {model}"
+    )
     connector: str | None = Field(None, description="kind of the connector: http, sse, echo; the preset knows")
     options: dict[str, Any] = Field({}, description="settings of the connector")
     url: str = ""
@@ -125,6 +101,7 @@ class Target(Document):
         None,
         description="the request body; `$messages`, `$message`, `$system`, `$conversation_id`, `$stream` stand for values",
     )
+    messages: MessageShape = Field(MessageShape(), description="how each message of `$messages` is written")
     request: dict[str, Any] = Field({}, description="fields laid over the body, e.g. {model: small, max_tokens: 400}")
     reply: ReplyMapping = ReplyMapping()
     history: Literal["append", "server", "none"] = "append"
@@ -134,6 +111,10 @@ class Target(Document):
     )
     pace: Pace | None = None
     sizes: Sizes = Sizes()
+    tls: Tls = Tls()
+    hooks: list[dict[str, Any]] = Field(
+        [], description="what happens beside each request, in order, e.g. [{login: {...}}, {redact: [email]}]"
+    )
     ca_file: str | None = Field(
         None, alias="ca file", description="a PEM file of authorities to trust besides the system's"
     )

@@ -11,7 +11,7 @@ from krawall.clock import wall_ns
 from krawall.guard.hosts import Site, parse_url
 from krawall.guard.tiers import redirect_allowed
 from krawall.model.base import NS_PER_S
-from krawall.model.connector import Gate, Mark, Secrets
+from krawall.model.connector import Gate, Mark, Secrets, Tap
 from krawall.model.exchange import FaultKind, Prompt, TargetFault, Usage
 from krawall.model.policy import Timeouts
 from krawall.model.target import Target
@@ -88,7 +88,7 @@ def secret_values(target: Target, secrets: Secrets) -> list[str]:
 class Caller:
     """One user's connection. `call` sends one request; the receiver reads the reply."""
 
-    __slots__ = ("_connection", "_encode", "_payload", "_route", "slow_ns")
+    __slots__ = ("_connection", "_encode", "_payload", "_route", "slow_ns", "tap")
 
     def __init__(self, route: Route, encode: Callable[[Prompt], bytes]) -> None:
         self._route = route
@@ -96,6 +96,7 @@ class Caller:
         self._connection: Connection | None = None
         self._payload = b""
         self.slow_ns = 0
+        self.tap: Tap | None = None
 
     def call(self, prompt: Prompt, mark: Mark, receiver: Receiver) -> Awaitable[None]:
         """Send `prompt`; what is returned is done once the reply is complete. Raises what `Connection.request` raises, and
@@ -103,6 +104,9 @@ class Caller:
         TargetFault: there is no way to the target.
         """
         body = self._encode(prompt)
+        if self.tap is not None:
+            self.tap("sent", body)
+            receiver = Tapped(receiver, self.tap)
         extra = b""
         if prompt.extra:
             extra = "".join(f"{k}: {v}\r\n" for k, v in prompt.extra.items() if k not in OURS).encode("latin-1")
@@ -126,7 +130,7 @@ class Caller:
         if not closed.stale:
             raise TargetFault(FaultKind.connect, str(closed)) from None
         try:
-            await self._dial(mark, receiver)
+            await self._dial(mark, receiver if self.tap is None else Tapped(receiver, self.tap))
         except Closed as twice:
             raise TargetFault(FaultKind.connect, str(twice)) from None
 
@@ -147,6 +151,21 @@ class Caller:
     async def close(self) -> None:
         """Hang up."""
         self.hang_up()
+
+
+class Tapped:
+    """A receiver whose bytes somebody else hears first."""
+
+    def __init__(self, receiver: Receiver, tap: Tap) -> None:
+        self._receiver = receiver
+        self._tap = tap
+        self.on_byte = receiver.on_byte
+        self.on_head = receiver.on_head
+
+    def on_body(self, data: bytes, at_ns: int) -> bool:
+        """Pass the bytes on."""
+        self._tap("received", data)
+        return self._receiver.on_body(data, at_ns)
 
 
 def status_fault(route: Route, status: int, headers: dict[bytes, bytes], words: str) -> TargetFault:

@@ -16,12 +16,12 @@ from krawall.net.http1 import Connection
 
 
 def tls_context(site: Site, ca_file: str | None) -> ssl.SSLContext | None:
-    """Return a verifying context for https, None for http. There is no switch to turn verification off.
+    """Return a verifying context for https, wss and grpcs, None for the others. There is no switch to turn verification off.
 
     Raises:
         DocumentError: the file of authorities cannot be read.
     """
-    if site.scheme != "https":
+    if not site.secure:
         return None
     context = ssl.create_default_context()
     if ca_file:

@@ -12,10 +12,11 @@ from typing import Any, Literal
 
 from krawall.errors import NotFound, PluginError
 from krawall.model.connector import Connector
+from krawall.model.hook import Hook
 from krawall.model.step import Step
 
-Family = Literal["steps", "connectors"]
-_BASES: dict[str, type] = {"steps": Step, "connectors": Connector}
+Family = Literal["steps", "connectors", "hooks"]
+_BASES: dict[str, type] = {"steps": Step, "connectors": Connector, "hooks": Hook}
 
 
 @cache

@@ -15,10 +15,11 @@ from pydantic import ValidationError
 
 from krawall.errors import DocumentError, KrawallError, NotFound, Place
 from krawall.guard.hosts import AddressClass, Site, classify_address, parse_url
+from krawall.model.auth import REFERENCE
 from krawall.model.base import Document
 from krawall.model.kept import DocumentKind
 from krawall.model.scenario import Scenario
-from krawall.model.target import REFERENCE, SavedTarget, Target
+from krawall.model.target import SavedTarget, Target
 from krawall.model.webhook import Webhook
 from krawall.plugins.assemble import assemble, places, scenario_from
 from krawall.plugins.preset import resolve

@@ -65,7 +65,7 @@ def info(name: str) -> TemplateInfo:
 class PluginInfo(msgspec.Struct, frozen=True):
     """One kind of a family. `source`: `built-in`, or the package that brings it; `error`: why it does not load, empty if it does."""
 
-    family: Literal["steps", "connectors", "presets"]
+    family: Literal["steps", "connectors", "hooks", "presets"]
     kind: str
     about: str
     source: str

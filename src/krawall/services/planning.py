@@ -19,12 +19,13 @@ from krawall.errors import DocumentError, NotFound, Place, Refused, Unreachable
 from krawall.guard.hosts import Site, parse_url
 from krawall.guard.tiers import Grant, check_load, decide
 from krawall.load.pacing import planned_conversations
+from krawall.model.auth import REFERENCE
 from krawall.model.base import PICO_PER_USD
 from krawall.model.load import Closed, Open
 from krawall.model.plan import Granted, Plan
 from krawall.model.scenario import Scenario
 from krawall.model.step import count_messages, walk
-from krawall.model.target import REFERENCE, Target
+from krawall.model.target import Target
 from krawall.plugins import registry
 from krawall.plugins.assemble import assemble, places, read_scenario
 from krawall.plugins.preset import resolve

@@ -19,7 +19,7 @@ from krawall.engine.shard import Shard
 from krawall.engine.virtual import clock, run_virtual
 from krawall.model.base import NS_PER_S, Record
 from krawall.model.budget import Budget, Spend
-from krawall.model.connector import Channel, Connector, Gate, Mark, Secrets
+from krawall.model.connector import Channel, Connector, Gate, Mark, Secrets, Tap
 from krawall.model.connector import Line as Opened
 from krawall.model.exchange import Exchange, Line, Prompt, Reply, Told, Usage
 from krawall.model.load import Closed
@@ -137,6 +137,9 @@ class _Echo:
         mark.byte(mark.now())
         mark.token(prompt.text, mark.now())
         return Reply(prompt.text, 200, Usage(1, 1), "stop", prompt.conversation_id or "rehearsal")
+
+    def listen(self, tap: Tap | None) -> None:
+        """Nothing goes over a wire."""
 
     def slow(self, by_ns: int) -> None:
         """There is no socket to read slowly from."""

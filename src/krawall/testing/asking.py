@@ -14,10 +14,11 @@ from krawall.engine.mark import Stamps
 from krawall.engine.program import connector_of
 from krawall.errors import Refused
 from krawall.guard.hosts import parse_url
+from krawall.model.auth import REFERENCE
 from krawall.model.connector import Channel, Line
 from krawall.model.exchange import Fault, Message, Prompt, Reply, TargetFault
 from krawall.model.policy import Timeouts
-from krawall.model.target import REFERENCE, Target
+from krawall.model.target import Target
 from krawall.plugins.preset import resolve
 from krawall.testing.hostile import Action, Hostile, hostile
 

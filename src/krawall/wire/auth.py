@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable
 
 from krawall.errors import DocumentError, Place
-from krawall.model.target import REFERENCE, Target
+from krawall.model.auth import REFERENCE
+from krawall.model.target import Target
 
 Resolve = Callable[[str], str]
 

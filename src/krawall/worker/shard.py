@@ -23,13 +23,13 @@ from krawall.archive.segments import open_segment
 from krawall.clock import monotonic_ns
 from krawall.engine.process import Child, child
 from krawall.errors import Conflict, KrawallError, NotFound, Unavailable
+from krawall.model.auth import REFERENCE
 from krawall.model.base import NS_PER_S
 from krawall.model.exchange import Told
 from krawall.model.job import PlayShard
 from krawall.model.plan import ShardSpec
 from krawall.model.progress import Orders, Progress
 from krawall.model.session import Session, Shard, State
-from krawall.model.target import REFERENCE
 from krawall.services.directory import SessionDirectory
 from krawall.worker.link import ENDED, ShardLink
 from krawall.worker.tools import Tools

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from krawall.model.base import NS_PER_S, Duration
-from krawall.model.connector import Channel, Connector, Gate, Line, Mark, Secrets
+from krawall.model.connector import Channel, Connector, Gate, Line, Mark, Secrets, Tap
 from krawall.model.exchange import FaultKind, Prompt, Reply, TargetFault, Usage
 from krawall.model.policy import Timeouts
 from krawall.model.target import Target
@@ -70,6 +70,9 @@ class EchoChannel:
             mark.token(word if index == 0 else " " + word, mark.now())
         spent = Usage(sum(len(message.content.split(" ")) for message in prompt.messages), len(words))
         return Reply(prompt.text, 200, spent, "stop", prompt.conversation_id or "echo")
+
+    def listen(self, tap: Tap | None) -> None:
+        """Nothing goes over a wire."""
 
     def slow(self, by_ns: int) -> None:
         """There is no socket to read slowly from."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Literal
 
-from krawall.model.connector import Channel, Connector, Gate, Line, Mark, Secrets
+from krawall.model.connector import Channel, Connector, Gate, Line, Mark, Secrets, Tap
 from krawall.model.exchange import FaultKind, Prompt, Reply, TargetFault
 from krawall.model.policy import Timeouts
 from krawall.model.target import Target
@@ -100,6 +100,10 @@ class HttpChannel:
             raise TargetFault(FaultKind.protocol, "the reply is empty", status=status, usage=found.usage)
         mark.token(text, at_ns, bool(text))
         return Reply(text, status, found.usage, found.finish, found.conversation_id)
+
+    def listen(self, tap: Tap | None) -> None:
+        """Let somebody hear the bodies."""
+        self._caller.tap = tap
 
     def slow(self, by_ns: int) -> None:
         """Read slowly."""

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Literal
 
-from krawall.model.connector import Channel, Connector, Gate, Line, Mark, Secrets
+from krawall.model.connector import Channel, Connector, Gate, Line, Mark, Secrets, Tap
 from krawall.model.exchange import FaultKind, Prompt, Reply, TargetFault, Usage
 from krawall.model.policy import Timeouts
 from krawall.model.target import Target
@@ -176,6 +176,10 @@ class SseChannel:
         if not mark.tokens():
             raise TargetFault(FaultKind.protocol, "the reply is empty", status=status, usage=usage)
         return Reply(text, status, usage, self._finish, self._conversation_id)
+
+    def listen(self, tap: Tap | None) -> None:
+        """Let somebody hear the bodies."""
+        self._caller.tap = tap
 
     def slow(self, by_ns: int) -> None:
         """Read slowly."""
