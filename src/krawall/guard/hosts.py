@@ -16,6 +16,7 @@ from krawall.errors import Refused
 from krawall.guard.names import canonical_label
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+TARGET_SCHEMES = ("http", "https", "ws", "wss", "grpc", "grpcs")
 SECURE = frozenset({"https", "wss", "grpcs"})
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(//)?([^/?#]*)(.*)", re.DOTALL)

@@ -14,7 +14,7 @@ import msgspec
 from pydantic import ValidationError
 
 from krawall.errors import DocumentError, KrawallError, NotFound, Place
-from krawall.guard.hosts import AddressClass, Site, classify_address, parse_url
+from krawall.guard.hosts import TARGET_SCHEMES, AddressClass, Site, classify_address, parse_url
 from krawall.model.auth import REFERENCE
 from krawall.model.base import Document
 from krawall.model.kept import DocumentKind
@@ -188,7 +188,7 @@ def _resolved(target: Target) -> tuple[Target | None, list[Place]]:
         return None, errors
     try:
         if target.connector != "echo":
-            parse_url(REFERENCE.sub("x", target.url))
+            parse_url(REFERENCE.sub("x", target.url), TARGET_SCHEMES)
         return resolve(target), errors
     except NotFound as error:
         return None, [*errors, Place("preset", error.message)]
@@ -234,8 +234,8 @@ def site_of(target: Target) -> Site | None:
     """Return where a target is; None when it has no network, or names its host by a reference."""
     if target.connector == "echo" or not target.url:
         return None
-    site = parse_url(REFERENCE.sub("x", target.url))
-    plain = parse_url(REFERENCE.sub("y", target.url))
+    site = parse_url(REFERENCE.sub("x", target.url), TARGET_SCHEMES)
+    plain = parse_url(REFERENCE.sub("y", target.url), TARGET_SCHEMES)
     return site if (site.host, site.port) == (plain.host, plain.port) else None
 
 

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from krawall.conversation.checks import problems
 from krawall.engine.program import compile_texts, connector_of
 from krawall.errors import DocumentError, NotFound, Place, Refused, Unreachable
-from krawall.guard.hosts import Site, parse_url
+from krawall.guard.hosts import TARGET_SCHEMES, Site, parse_url
 from krawall.guard.tiers import Grant, check_load, decide
 from krawall.load.pacing import planned_conversations
 from krawall.model.auth import REFERENCE
@@ -352,7 +352,7 @@ def ask_guard(target: Target, load: Closed | Open, scenario: Scenario, confirmed
         site = parse_url("http://127.0.0.1/")
         addresses: Sequence[str] = [site.host]
     else:
-        site = parse_url(REFERENCE.sub("x", target.url))
+        site = parse_url(REFERENCE.sub("x", target.url), TARGET_SCHEMES)
         addresses = [site.host] if site.literal else resolve_host(site)
     grant = decide(site, addresses, confirmed=confirmed)
     conversations = load.conversations

@@ -13,7 +13,7 @@ from krawall.clock import monotonic_ns
 from krawall.engine.mark import Stamps
 from krawall.engine.program import connector_of
 from krawall.errors import Refused
-from krawall.guard.hosts import parse_url
+from krawall.guard.hosts import TARGET_SCHEMES, parse_url
 from krawall.model.auth import REFERENCE
 from krawall.model.connector import Channel, Line
 from krawall.model.exchange import Fault, Message, Prompt, Reply, TargetFault
@@ -67,7 +67,7 @@ async def line_of(
 ) -> AsyncIterator[Line]:
     """Open the target's connector. The host is granted at 127.0.0.1 unless `gate` says otherwise."""
     known = Known(secrets or {})
-    gate = gate or Pins(parse_url(known.resolve(target.url)).host if target.url else "", ["127.0.0.1"])
+    gate = gate or Pins(parse_url(known.resolve(target.url), TARGET_SCHEMES).host if target.url else "", ["127.0.0.1"])
     connector = connector_of(target.connector or "http", target.options)
     async with connector.open(target, known, gate, SESSION, timeouts or Timeouts()) as line:
         yield line

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from krawall.errors import DocumentError
-from krawall.model.target import REFERENCE, Auth, Basic, Target
+from krawall.model.auth import REFERENCE, Auth, Basic
+from krawall.model.target import Target
 from krawall.wire.auth import headers, query, secrets_of
 
 VALUES = {"KEY": "s3cret", "PASS": "pä:ss", "LINE": "abc\n", "WIDE": "š", "USER": "me", "COLON": "a:b"}
