@@ -8,7 +8,8 @@ from typing import Any
 
 from krawall.errors import DocumentError, NotFound, Place
 from krawall.plugins.assemble import scenario_from
-from krawall.services.planning import read_rows, validate_scenario
+from krawall.services.planning import validate_scenario
+from krawall.services.rows import read_rows
 from krawall.wire.yaml import Source, read
 
 SUFFIXES = (".yaml", ".yml", ".json")

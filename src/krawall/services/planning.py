@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from pydantic import ValidationError
 
 from krawall.conversation.checks import problems
 from krawall.engine.program import compile_texts, connector_of
-from krawall.errors import DocumentError, NotFound, Place, Refused, Unreachable
-from krawall.guard.hosts import TARGET_SCHEMES, Site, parse_url
-from krawall.guard.tiers import Grant, check_load, decide
+from krawall.errors import DocumentError, NotFound, Place
+from krawall.guard.hosts import TARGET_SCHEMES
 from krawall.load.pacing import planned_conversations
-from krawall.model.auth import REFERENCE
 from krawall.model.base import PICO_PER_USD
 from krawall.model.load import Closed, Open
-from krawall.model.plan import Granted, Plan
+from krawall.model.plan import Plan
 from krawall.model.scenario import Scenario
 from krawall.model.step import count_messages, walk
 from krawall.model.target import Target
@@ -30,11 +24,12 @@ from krawall.plugins import registry
 from krawall.plugins.assemble import assemble, places, read_scenario
 from krawall.plugins.preset import resolve
 from krawall.services.catalogue import template
+from krawall.services.granting import granted
+from krawall.services.rows import read_rows
 from krawall.version import __version__
 from krawall.wire.reply import compile_reply
 from krawall.wire.request import compile_request
 
-MOST_ROWS = 1_000_000
 TEMPLATE = "template:"
 
 
@@ -101,12 +96,14 @@ def no_names(name: str) -> Target:
 
 def make_plan(
     scenario: Scenario,
-    folder: Path,
+    folder: Path | None,
     overrides: Overrides,
     source: str,
     named: Callable[[str], Target] = no_names,
 ) -> Plan:
     """Return the frozen plan; nothing is sent, the target's host is resolved. `named` looks up a target by its name.
+
+    Files are read relative to `folder`; None: on a server, where a plan reads none.
 
     Raises:
         DocumentError: something does not fit together; every place is named.
@@ -120,25 +117,31 @@ def make_plan(
     target = resolve(_with_overrides(given, overrides))
     load = _load(scenario, overrides)
     rows = read_rows(scenario, folder)
+    target = _freeze(target, folder)
     scenario = scenario.model_copy(
         update={"target": None, "load": None, "seed": scenario.seed if overrides.seed is None else overrides.seed}
     )
     errors = check(scenario, target, sorted(rows[0]) if rows else None)
     if errors:
         raise DocumentError(source, errors)
-    grant = ask_guard(target, load, scenario, overrides.confirmed)
-    granted = Granted(
-        tier=grant.tier.value,
-        host=grant.host,
-        addresses=list(grant.addresses),
-        requests_per_s=grant.ceilings.requests_per_s,
-        concurrent=grant.ceilings.concurrent,
-    )
     kinds = {f"steps.{step.kind}" for _, step in walk(scenario.steps)} | {f"connectors.{target.connector}"}
     return Plan(
-        krawall=__version__, scenario=scenario, target=target, load=load, granted=granted, rows=rows, base=source,
+        krawall=__version__, scenario=scenario, target=target, load=load, rows=rows, base=source,
+        granted=granted(target, load, scenario, overrides.confirmed),
         plugins={kind: _version_of(kind) for kind in sorted(kinds)},
     )  # fmt: skip
+
+
+def _freeze(target: Target, folder: Path | None) -> Target:
+    """Return the target as a plan keeps it: what the connector's settings name is read now."""
+    if _target_problems(target):
+        return target  # `check` tells them, with their places
+    connector = connector_of(target.connector or "http", target.options)
+    kept = connector.planned(target, folder)
+    if kept is connector:
+        return target
+    options = kept.model_dump(mode="json", exclude_unset=True, exclude={"kind"})
+    return target.model_copy(update={"options": options})
 
 
 def check(scenario: Scenario, target: Target | None, columns: list[str] | None) -> list[Place]:
@@ -174,7 +177,8 @@ def validate_scenario(scenario: Scenario, folder: Path, source: str) -> None:
 def _target_problems(target: Target) -> list[Place]:
     errors = []
     try:
-        connector_of(target.connector or "http", target.options)
+        connector = connector_of(target.connector or "http", target.options)
+        errors += _scheme_problems(target, connector.schemes)
     except NotFound as error:
         errors.append(Place("target.connector", error.message))
     except ValidationError as error:
@@ -187,6 +191,14 @@ def _target_problems(target: Target) -> list[Place]:
         except ValueError as error:
             errors.append(Place(f"target.{name}", str(error)))
     return errors
+
+
+def _scheme_problems(target: Target, schemes: Sequence[str]) -> list[Place]:
+    scheme = target.url.partition(":")[0].lower()
+    if not target.url or scheme in schemes or scheme not in TARGET_SCHEMES:
+        return []  # other words are told by the guard rails
+    known = " or ".join(f"{name}://" for name in schemes)
+    return [Place("target.url", f"the connector {target.connector} speaks to {known} addresses, not {scheme}://")]
 
 
 def preview(plan: Plan) -> Preview:
@@ -281,107 +293,3 @@ def _only(data: dict[str, Any], *names: str) -> dict[str, Any]:
 def _peak(scenario: Scenario, key: str) -> Any:
     assert scenario.load is not None
     return scenario.load.peak_users if isinstance(scenario.load, Closed) else scenario.load.peak_rate
-
-
-# data ---------------------------------------------------------------------------------------------------
-
-
-def read_rows(scenario: Scenario, folder: Path) -> list[dict[str, Any]]:
-    """Return the data rows of a scenario: CSV with a header line, or JSONL.
-
-    Raises:
-        DocumentError: the file is missing, empty or not what its name says.
-    """
-    data = scenario.data
-    if data is None:
-        return []
-    if data.rows is not None:
-        return data.rows
-    path = folder / str(data.file)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DocumentError(scenario.name, [Place("data.file", f"cannot read {str(path)!r}: {error}")]) from None
-    rows = _jsonl(text, path) if path.suffix in (".jsonl", ".ndjson") else _csv(text, path)
-    if not rows:
-        raise DocumentError(scenario.name, [Place("data.file", f"{str(path)!r} has no rows")])
-    return rows[:MOST_ROWS]
-
-
-def _csv(text: str, path: Path) -> list[dict[str, Any]]:
-    reader = csv.DictReader(io.StringIO(text))
-    rows = []
-    for row in reader:
-        if None in row or None in row.values():
-            raise DocumentError(
-                str(path),
-                [
-                    Place(
-                        "",
-                        f"a row does not have the {len(reader.fieldnames or ())} columns of the header",
-                        reader.line_num,
-                    )
-                ],
-            )
-        rows.append(dict(row))
-    return rows
-
-
-def _jsonl(text: str, path: Path) -> list[dict[str, Any]]:
-    rows = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.strip():
-            try:
-                rows.append(msgspec.json.decode(line, type=dict[str, Any]))
-            except msgspec.MsgspecError as error:
-                raise DocumentError(str(path), [Place("", f"not a JSON object: {error}", number)]) from None
-    return rows
-
-
-# guard --------------------------------------------------------------------------------------------------
-
-
-def ask_guard(target: Target, load: Closed | Open, scenario: Scenario, confirmed: bool) -> Grant:
-    """Return what the guard rails grant.
-
-    Raises:
-        Refused: the host or the load is not allowed.
-        Unreachable: the host does not resolve.
-    """
-    if target.connector == "echo":
-        site = parse_url("http://127.0.0.1/")
-        addresses: Sequence[str] = [site.host]
-    else:
-        site = parse_url(REFERENCE.sub("x", target.url), TARGET_SCHEMES)
-        addresses = [site.host] if site.literal else resolve_host(site)
-    grant = decide(site, addresses, confirmed=confirmed)
-    conversations = load.conversations
-    users = load.peak_users if isinstance(load, Closed) else load.max_users
-    over = check_load(
-        grant,
-        users=users,
-        starts_per_s=load.peak_rate if isinstance(load, Open) else None,
-        conversations=conversations if conversations is not None else None,
-        cost_usd=scenario.budget.cost / PICO_PER_USD,
-    )
-    if over:
-        raise Refused(
-            "this is more than the guard rails allow:\n  " + "\n  ".join(over),
-            hint="lower the load, or test a target of your own",
-        )
-    return grant
-
-
-def resolve_host(site: Site) -> Sequence[str]:
-    """Return the addresses of a name, as the system resolves it.
-
-    Raises:
-        Unreachable: it does not resolve.
-    """
-    try:
-        found = socket.getaddrinfo(site.host, site.port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise Unreachable(
-            f"{site.host} does not resolve: {error.strerror or error}", hint="check the host's spelling and your DNS"
-        ) from None
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
@@ -13,12 +12,13 @@ from pydantic import Field, ValidationError
 from krawall.errors import DocumentError, Place, Refused
 from krawall.model.base import Document
 from krawall.model.kept import DocumentKind
-from krawall.model.plan import Granted, Plan
+from krawall.model.plan import Plan
 from krawall.model.scenario import Scenario
 from krawall.model.target import SavedTarget, Target
 from krawall.plugins.assemble import assemble, places, scenario_from
 from krawall.services.catalogue import template
-from krawall.services.planning import TEMPLATE, Overrides, ask_guard, make_plan
+from krawall.services.granting import granted
+from krawall.services.planning import TEMPLATE, Overrides, make_plan
 from krawall.store.store import Store
 
 MOST_SHARDS = 64
@@ -140,7 +140,7 @@ class Planner:
             seed=request.seed,
             confirmed=bool(confirmed),
         )
-        plan = await asyncio.to_thread(make_plan, scenario, Path(), overrides, source or scenario.name)
+        plan = await asyncio.to_thread(make_plan, scenario, None, overrides, source or scenario.name)
         if confirmed and plan.granted.tier == "private" and plan.granted.host != confirmed:
             raise Refused(
                 f"an operator confirmed {confirmed}, not {plan.granted.host}", hint="confirm the target once more"
@@ -164,12 +164,5 @@ def server_problems(scenario: Scenario, allow_env: Sequence[str]) -> list[Place]
 def granted_again(plan: Plan) -> Plan:
     """Ask the guard rails once more: addresses change, and so may what is allowed."""
     assemble()
-    grant = ask_guard(plan.target, plan.load, plan.scenario, plan.granted.tier == "private")
-    granted = Granted(
-        tier=grant.tier.value,
-        host=grant.host,
-        addresses=list(grant.addresses),
-        requests_per_s=grant.ceilings.requests_per_s,
-        concurrent=grant.ceilings.concurrent,
-    )
-    return plan.model_copy(update={"granted": granted})
+    again = granted(plan.target, plan.load, plan.scenario, plan.granted.tier == "private")
+    return plan.model_copy(update={"granted": again})
