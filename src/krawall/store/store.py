@@ -11,6 +11,7 @@ from krawall.store.credentials import Credentials
 from krawall.store.database import Database, Transaction
 from krawall.store.deliveries import Deliveries
 from krawall.store.documents import Documents
+from krawall.store.drafts import Drafts
 from krawall.store.events import Events
 from krawall.store.ledger import Ledger
 from krawall.store.logins import Logins
@@ -29,6 +30,7 @@ class Store:
         self.database = database
         self.events = Events(database)
         self.documents = Documents(database, self.events)
+        self.drafts = Drafts(database)
         self.sessions = Sessions(database, self.events)
         self.shards = Shards(database)
         self.ticks = Ticks(database)

@@ -270,3 +270,25 @@ tokens = Table(
     Column("used_ns", BigInteger),
     UniqueConstraint("user", "name"),
 )
+
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("document", Words, nullable=False),
+    Column("etag", Words, nullable=False),
+    Column("actor", Words, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("top", Integer, nullable=False),
+    Column("updated_ns", BigInteger, nullable=False),
+    Index("ix_drafts_document_actor", "document", "actor"),
+)
+
+draft_states = Table(
+    "draft_states",
+    metadata,
+    Column("draft", Words, ForeignKey("drafts.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("label", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)

@@ -23,8 +23,8 @@ async def database(empty_url):
 
 
 async def test_all_tables_are_made_once(database):
-    assert await pending(database) == ["0001"]
-    assert await migrate(database) == ["0001"]
+    assert await pending(database) == ["0001", "0002"]
+    assert await migrate(database) == ["0001", "0002"]
     assert await pending(database) == []
     assert await migrate(database) == []
 
@@ -48,7 +48,7 @@ async def test_a_migration_that_fails_leaves_nothing_behind(database):
         await migrate(database)
     async with database.begin() as tx:
         await tx.run(text("DROP TABLE users"))
-    assert await migrate(database) == ["0001"]
+    assert await migrate(database) == ["0001", "0002"]
 
 
 async def test_a_database_of_a_newer_version_is_left_alone(database):

@@ -1,0 +1,190 @@
+"""Editing scenarios step by step: every edit is kept at once, can be undone, and becomes a revision when it is saved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from krawall.errors import Conflict, DocumentError, NotFound, Place
+from krawall.model.kept import DocumentKind, Kept
+from krawall.services.documents import Documents
+from krawall.services.draft import Draft
+from krawall.services.estimating import Estimate
+from krawall.services.scenarios import Scenarios
+from krawall.store.drafts import DraftState
+from krawall.store.store import Store
+from krawall.wire.yaml import write
+
+_TRIES = 3
+NEW: dict[str, Any] = {"name": "New scenario", "steps": [{"message": "Hello"}]}
+
+
+@dataclass(frozen=True)
+class Editing:
+    """A draft in somebody's hands. `document`: the scenario's id, "" of a new one."""
+
+    id: str
+    document: str
+    draft: Draft
+    position: int
+    label: str
+    can_undo: bool
+    can_redo: bool
+
+    @property
+    def name(self) -> str:
+        """What the scenario is called."""
+        return str(self.draft.head.get("name", ""))
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that is wrong: at a step (its id, and the field in it), or elsewhere (`step` is "", `field` the place)."""
+
+    step: str
+    field: str
+    message: str
+
+
+class Drafts:
+    """Drafts of scenarios. Everybody has their own; nobody sees another's."""
+
+    def __init__(self, store: Store, documents: Documents, scenarios: Scenarios) -> None:
+        self._store = store
+        self._documents = documents
+        self._scenarios = scenarios
+
+    async def open(self, document: str | None, actor: str, *, template: str = "") -> Editing:
+        """Return the draft that somebody has of a scenario, or a new one: of the scenario, of a template, or of nothing.
+
+        Raises:
+            NotFound: there is no such scenario or template.
+        """
+        if document:
+            kept = await self._store.documents.get(DocumentKind.scenario, document)
+            if (found := await self._store.drafts.of(kept.id, actor)) is not None:
+                return _editing(found)
+            return await self._begin(kept.id, kept.etag, actor, {"name": kept.name, **kept.body})
+        body = self._scenarios.template(template).body if template else NEW
+        return await self._begin("", "", actor, body)
+
+    async def _begin(self, document: str, etag: str, actor: str, body: dict[str, Any]) -> Editing:
+        return _editing(await self._store.drafts.begin(document, etag, actor, _packed(Draft.of(body))))
+
+    async def get(self, id: str, actor: str) -> Editing:
+        """Return a draft of one's own. Raises NotFound."""
+        return _editing(await self._own(id, actor))
+
+    async def _own(self, id: str, actor: str) -> DraftState:
+        state = await self._store.drafts.get(id)
+        if state.actor != actor:
+            raise NotFound(f"there is no draft {id!r}")
+        return state
+
+    async def edit(self, id: str, actor: str, label: str, change: Callable[[Draft], Draft]) -> Editing:
+        """Keep what `change` makes of the draft. Edits that come at once are made one after the other.
+
+        Raises:
+            NotFound, Refused: the change cannot be made; nothing is kept.
+        """
+        for _ in range(_TRIES):
+            state = await self._own(id, actor)
+            draft = _unpacked(state.body)
+            changed = change(draft)
+            if changed == draft:
+                return _editing(state)
+            try:
+                return _editing(await self._store.drafts.push(id, state.position, label, _packed(changed)))
+            except Conflict:
+                continue
+        raise Conflict("the draft changes faster than it can be kept", hint="close it in other windows")
+
+    async def step(self, id: str, actor: str, by: int) -> Editing:
+        """Undo (-1) or redo (+1). Raises NotFound, Conflict."""
+        await self._own(id, actor)
+        return _editing(await self._store.drafts.step(id, by))
+
+    async def write(self, id: str, actor: str, text: str) -> Editing:
+        """Take in the whole scenario as YAML.
+
+        Raises:
+            DocumentError: it cannot be read as one, with the lines; the draft stays as it was.
+        """
+        made = await self._documents.check(DocumentKind.scenario, text, label="scenario")
+        body = {"name": made.name, **made.body}
+        return await self.edit(id, actor, "Edit YAML", lambda draft: _kept_ids(draft, body))
+
+    async def problems(self, draft: Draft) -> list[Problem]:
+        """Return everything that is wrong with a draft, at its steps."""
+        try:
+            await self._documents.check(DocumentKind.scenario, draft.body(), label="scenario")
+        except DocumentError as error:
+            return placed(draft, error.places)
+        return []
+
+    async def estimate(self, draft: Draft) -> Estimate | None:
+        """Return what a session of the draft will take; None while something is wrong with it."""
+        return (await self._scenarios.validate(draft.body())).estimate
+
+    async def save(self, id: str, actor: str, note: str = "") -> Kept:
+        """Make a draft a revision of its scenario, or a new scenario. The draft is closed with it.
+
+        Raises:
+            DocumentError: every place that is wrong; the draft stays.
+            Stale: somebody else saved another revision meanwhile; the draft stays.
+            Conflict: a new scenario's name is taken; the draft stays.
+        """
+        state = await self._own(id, actor)
+        body = _unpacked(state.body).body()
+        if state.document:
+            kept = await self._documents.revise(
+                DocumentKind.scenario, state.document, body, actor, etag=state.etag, note=note, label="scenario"
+            )
+        else:
+            kept = await self._documents.create(DocumentKind.scenario, body, actor, note, label="scenario")
+        await self._store.drafts.drop(id)
+        return kept
+
+    async def discard(self, id: str, actor: str) -> None:
+        """Throw a draft away. Raises NotFound."""
+        await self._own(id, actor)
+        await self._store.drafts.drop(id)
+
+
+def to_text(draft: Draft) -> str:
+    """Return a draft as YAML."""
+    return write(draft.body())
+
+
+def placed(draft: Draft, places: Sequence[Place]) -> list[Problem]:
+    """Return places of errors at the steps of a draft."""
+    return [Problem(*draft.at(place.path), place.message) for place in places]
+
+
+def _editing(state: DraftState) -> Editing:
+    return Editing(
+        state.id,
+        state.document,
+        _unpacked(state.body),
+        state.position,
+        state.label,
+        state.position > state.bottom,
+        state.position < state.top,
+    )
+
+
+def _packed(draft: Draft) -> bytes:
+    return msgspec.json.encode(draft)
+
+
+def _unpacked(body: bytes) -> Draft:
+    return msgspec.json.decode(body, type=Draft)
+
+
+def _kept_ids(old: Draft, body: dict[str, Any]) -> Draft:
+    """Return the draft of a body; it is the old one, ids and all, where it says the same."""
+    new = Draft.of(body)
+    return old if new.body() == old.body() else new
