@@ -1,0 +1,90 @@
+"""What a connection test needs before it begins: a target that is right as far as that can be known without a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from krawall.clock import monotonic_ns
+from krawall.errors import Refused, Unreachable
+from krawall.model.auth import REFERENCE
+from krawall.model.connector import Secrets
+from krawall.model.plan import Plan
+from krawall.model.scenario import Scenario
+from krawall.model.target import Target
+from krawall.plugins.assemble import assemble, scenario_from
+from krawall.services.planning import Overrides, make_plan
+
+MESSAGE = "Hello! This is a connection test. Please answer in one short sentence."
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A test that may begin: everything that can be known without a network is right.
+
+    `plan` is None when the guard rails or the name service said no: `trouble` holds what; `took_ns`: to find out.
+    """
+
+    target: Target
+    secrets: Secrets
+    plan: Plan | None
+    trouble: Refused | Unreachable | None
+    took_ns: int
+    message: str = MESSAGE
+
+
+def scenario_of(target: Target | None = None) -> Scenario:
+    """Return the scenario of one message that a test plays, within what every tier of the guard rails allows."""
+    assemble()
+    scenario = scenario_from({"name": "connection test", "steps": [MESSAGE], "budget": {"cost": 1}}, "connection test")
+    return scenario if target is None else scenario.model_copy(update={"target": target})
+
+
+def local_trial(
+    target: Target, secrets: Secrets, folder: Path, *, confirmed: bool = False, message: str = MESSAGE
+) -> Trial:
+    """Return the trial of a target without a server; its host is looked up, nothing is sent. Blocks.
+
+    Files that it names are relative to `folder`. `confirmed`: who asks operates the host.
+
+    Raises:
+        DocumentError, NotFound, PluginError: the target is wrong; every place is named. Or a reference has no value.
+    """
+    began = monotonic_ns()
+    plan, trouble = None, None
+    try:
+        plan = make_plan(scenario_of(target), folder, Overrides(confirmed=confirmed), "target")
+    except (Refused, Unreachable) as error:
+        trouble = error
+    return trial(target, secrets, plan, trouble, monotonic_ns() - began, message)
+
+
+def trial(
+    target: Target,
+    secrets: Secrets,
+    plan: Plan | None,
+    trouble: Refused | Unreachable | None,
+    took_ns: int,
+    message: str = MESSAGE,
+) -> Trial:
+    """Return the trial of a plan, or of what stood in its way.
+
+    Raises:
+        DocumentError: a reference has no value.
+    """
+    for name in references(target):
+        secrets.resolve(f"${{{name}}}")
+    return Trial(plan.target if plan is not None else target, secrets, plan, trouble, took_ns, message)
+
+
+def references(target: Target) -> list[str]:
+    """Return the names of everything secret that a target refers to, sorted."""
+    return sorted({name for text in _texts(target.model_dump(mode="json")) for name in REFERENCE.findall(text)})
+
+
+def _texts(value: object) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        return [text for inner in value.values() for text in _texts(inner)]
+    return [text for inner in value for text in _texts(inner)] if isinstance(value, list) else []
