@@ -10,12 +10,13 @@ from starlette.responses import HTMLResponse, StreamingResponse
 from starlette.types import Send
 
 from krawall.api.auth import Reader
-from krawall.api.records import View
+from krawall.api.records import AsModel, View
 from krawall.api.shapes import Limit, SessionId, Whole, Words, app_of
 from krawall.archive.export import Format
 from krawall.archive.query import MessagePage
 from krawall.model.exchange import FaultKind
 from krawall.services.exports import MEDIA_TYPES, Export, What
+from krawall.services.replaying import Replay
 
 router = APIRouter(prefix="/api/v1/sessions/{id}", tags=["messages"])
 
@@ -200,6 +201,14 @@ async def get_conversation(
     """Show one conversation from its first message to its last."""
     found = await app_of(request).messages.conversation(id, number)
     return Transcript.model_validate({"number": number, "items": found})
+
+
+@router.get("/conversations/{number}/replay")
+async def replay_conversation(
+    request: Request, caller: Reader, id: SessionId, number: Annotated[int, Path(ge=0, le=2**53)]
+) -> Annotated[Replay, AsModel()]:
+    """Show one conversation turn by turn on its own clock, with what in it is out of the ordinary."""
+    return await app_of(request).messages.replay(id, number)
 
 
 @router.get(

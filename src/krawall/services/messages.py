@@ -17,9 +17,10 @@ from krawall.archive.query import MessagePage
 from krawall.clock import wall_ns
 from krawall.errors import Conflict, NotFound
 from krawall.model.session import Session, State
-from krawall.model.summary import Point
+from krawall.model.summary import Point, Summary
 from krawall.services.aside import aside
 from krawall.services.exports import MEDIA_TYPES, Export, Row, What, begun, check, flat, from_thread, rows_as
+from krawall.services.replaying import Replay, replay
 from krawall.store.store import Store
 
 T = TypeVar("T")
@@ -68,6 +69,13 @@ class Messages:
         if not found:
             raise NotFound(f"{id} has no conversation {number}, or not yet")
         return found
+
+    async def replay(self, id: str, number: int) -> Replay:
+        """Return a conversation as it can be watched again. Raises as `conversation`."""
+        items = await self.conversation(id, number)
+        kept = await self._store.sessions.summary(id)
+        latency = msgspec.json.decode(kept, type=Summary).metrics.get("latency") if kept is not None else None
+        return replay(id, number, items, latency.p95 if latency is not None else None)
 
     async def export(self, id: str, what: What, format: Format) -> Export:
         """Return a file of a session. It is made while it is read.

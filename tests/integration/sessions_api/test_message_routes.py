@@ -35,6 +35,14 @@ async def get(client, session, rest, **params):
     return answer.json()
 
 
+async def test_a_conversation_is_replayed_with_what_is_out_of_the_ordinary(client, session):
+    found = await get(client, session, "conversations/2/replay")
+    assert [(turn["number"], len(turn["attempts"])) for turn in found["turns"]] == [(1, 1), (2, 1)]
+    assert [(each["turn"], each["kind"]) for each in found["anomalies"]] == [(2, "error"), (2, "check")]
+    assert found["turns"][0]["attempts"][0]["sent_ms"] == 0
+    assert (await client.get(path(session, "conversations/99/replay"))).status_code == 404
+
+
 @pytest.mark.parametrize("compacted", [False, True])
 async def test_pages_of_messages_with_filters(app, client, session, compacted):
     if compacted:
