@@ -29,6 +29,7 @@ from krawall.services.overview import Overview
 from krawall.services.scenarios import Scenarios
 from krawall.services.sessions import Sessions
 from krawall.services.starting import Rules
+from krawall.services.targets import Targets
 from krawall.services.tracing import Tracing
 from krawall.services.webhooks import Webhooks
 from krawall.settings import Settings
@@ -52,6 +53,7 @@ class App:
     archive: Archive
     vault: Vault
     documents: Documents
+    targets: Targets
     scenarios: Scenarios
     sessions: Sessions
     messages: Messages
@@ -129,6 +131,7 @@ def _wire(
 ) -> App:
     cost = settings.daily_cost_usd
     rules = Rules(None if cost is None else round(cost * PICO_PER_USD), tuple(settings.allow_env))
+    documents = Documents(store, settings.allow_env, settings.private_webhooks)
     return App(
         settings=settings,
         redis=redis,
@@ -137,7 +140,8 @@ def _wire(
         bus=bus,
         archive=archive,
         vault=vault,
-        documents=Documents(store, settings.allow_env, settings.private_webhooks),
+        documents=documents,
+        targets=Targets(store, vault, documents, rules),
         scenarios=Scenarios(store, rules),
         sessions=Sessions(store, jobs, bus, archive, rules),
         messages=Messages(store, archive),

@@ -18,6 +18,7 @@ from krawall.api import (
     sessions,
     stream,
     system,
+    targets,
     telemetry,
     transfer,
     webhooks,
@@ -66,6 +67,7 @@ def routers() -> list[APIRouter]:
     return [
         scenarios.router,
         webhooks.router,
+        targets.router,
         *(documents_router(kind) for kind in SHAPES),
         transfer.router,
         *(module.router for module in (sessions, messages, stream, events, credentials, plugins, accounts, system)),

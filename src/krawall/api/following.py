@@ -25,6 +25,7 @@ from krawall.model.event import (
     DocumentChanged,
     Event,
     SessionDeleted,
+    TargetTested,
     WebhookTest,
     WorkerLost,
 )
@@ -254,4 +255,6 @@ def names(event: Event) -> list[str]:
         found.append(f"account:{body.name}")
     elif isinstance(body, WebhookTest):
         found.append(f"webhook:{body.webhook}")
+    elif isinstance(body, TargetTested):
+        found.append(f"target:{body.target}")
     return found

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from pydantic.warnings import UnsupportedFieldAttributeWarning
 
-from krawall.api import documents, scenarios
+from krawall.api import documents, scenarios, targets
 from krawall.api.auth import COOKIE, CSRF_HEADER
 from krawall.api.errors import MEDIA_TYPE, Problem
 from krawall.model.target import SavedTarget
@@ -78,7 +78,7 @@ def describe(api: FastAPI) -> dict[str, Any]:
     schemas = whole.setdefault("components", {}).setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    _models(schemas, [Problem, *documents.BODIES, *scenarios.BODIES])
+    _models(schemas, [Problem, *documents.BODIES, *scenarios.BODIES, *targets.MODELS])
     _bodies_of_documents(schemas)
     for path, method, operation in _operations(whole):
         _errors(path, method, operation)

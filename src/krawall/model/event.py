@@ -159,10 +159,21 @@ class WebhookTest(Record, frozen=True, tag_field="type", tag="webhook.test"):
     webhook: str
 
 
+class TargetTested(Record, frozen=True, tag_field="type", tag="target.tested"):
+    """Somebody tested the connection to a target. `ms`: the whole test; `fault`: the kind of what went wrong, empty: nothing."""
+
+    target: str
+    name: str
+    ok: bool
+    ms: float
+    fault: str = ""
+
+
 EventBody = (
     SessionQueued | SessionStarted | SessionPaused | SessionResumed | SessionAdjusted | SessionStopping | SessionCompleted
     | SessionAborted | SessionCancelled | SessionFailed | SessionImported | SessionDeleted | ShardLost | ShardReplaced
     | ThresholdBreached | BudgetReached | WorkerLost | DocumentChanged | CredentialChanged | AccountChanged | WebhookTest
+    | TargetTested
 )  # fmt: skip
 
 

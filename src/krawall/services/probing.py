@@ -35,7 +35,7 @@ from krawall.services.hints import hint_for
 from krawall.services.overheard import Overheard
 from krawall.services.reaching import reach, shake_hands
 from krawall.services.suggesting import Suggestion, suggest
-from krawall.services.trials import Trial, references
+from krawall.services.trials import Trial
 from krawall.wire.redact import Redactor
 
 LOG = logging.getLogger("krawall.probing")
@@ -142,8 +142,7 @@ class _Test:
         self._left: list[StepName] = ["resolve", "connect", "tls", "send", "first token", "reply"]
         self._kept = Overheard()
         self._mark = _Watched(self)
-        values = [trial.secrets.resolve(f"${{{name}}}") for name in references(trial.target)]
-        self._redact = Redactor(values)
+        self._redact = Redactor(trial.values)
 
     # steps ------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from krawall.model.target import Target
 from krawall.plugins.assemble import assemble, scenario_from
 from krawall.services.planning import Overrides, make_plan
 
+BUDGET = {"cost": 1, "requests": 1, "conversations": 1}  # within what every tier of the guard rails allows
 MESSAGE = "Hello! This is a connection test. Please answer in one short sentence."
 
 
@@ -23,21 +24,16 @@ class Trial:
     """A test that may begin: everything that can be known without a network is right.
 
     `plan` is None when the guard rails or the name service said no: `trouble` holds what; `took_ns`: to find out.
+    `values`: of the secrets that it refers to, which are shown nowhere.
     """
 
     target: Target
     secrets: Secrets
+    values: list[str]
     plan: Plan | None
     trouble: Refused | Unreachable | None
     took_ns: int
     message: str = MESSAGE
-
-
-def scenario_of(target: Target | None = None) -> Scenario:
-    """Return the scenario of one message that a test plays, within what every tier of the guard rails allows."""
-    assemble()
-    scenario = scenario_from({"name": "connection test", "steps": [MESSAGE], "budget": {"cost": 1}}, "connection test")
-    return scenario if target is None else scenario.model_copy(update={"target": target})
 
 
 def local_trial(
@@ -53,7 +49,7 @@ def local_trial(
     began = monotonic_ns()
     plan, trouble = None, None
     try:
-        plan = make_plan(scenario_of(target), folder, Overrides(confirmed=confirmed), "target")
+        plan = make_plan(_scenario(target), folder, Overrides(confirmed=confirmed), "target")
     except (Refused, Unreachable) as error:
         trouble = error
     return trial(target, secrets, plan, trouble, monotonic_ns() - began, message)
@@ -72,9 +68,17 @@ def trial(
     Raises:
         DocumentError: a reference has no value.
     """
-    for name in references(target):
-        secrets.resolve(f"${{{name}}}")
-    return Trial(plan.target if plan is not None else target, secrets, plan, trouble, took_ns, message)
+    if plan is None:
+        return Trial(target, secrets, [], plan, trouble, took_ns, message)
+    values = [secrets.resolve(f"${{{name}}}") for name in references(plan.target)]
+    return Trial(plan.target, secrets, values, plan, trouble, took_ns, message)
+
+
+def _scenario(target: Target) -> Scenario:
+    """Return the scenario of one message."""
+    assemble()
+    given = {"name": "connection test", "steps": [MESSAGE], "budget": BUDGET}
+    return scenario_from(given, "connection test").model_copy(update={"target": target})
 
 
 def references(target: Target) -> list[str]:

@@ -154,4 +154,4 @@ async def test_ids_of_deleted_events_are_not_given_again(store, make_session):
 
 
 def test_every_kind_of_event_has_a_name():
-    assert len(kinds()) == 21
+    assert len(kinds()) == 22

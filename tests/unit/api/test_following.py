@@ -12,6 +12,7 @@ from krawall.model.event import (
     Event,
     SessionDeleted,
     SessionPaused,
+    TargetTested,
     WebhookTest,
     WorkerLost,
 )
@@ -27,6 +28,7 @@ from krawall.model.event import (
         (CredentialChanged("key", "set"), None, ["credential:key"]),
         (AccountChanged("ada", "login"), None, ["account:ada"]),
         (WebhookTest("whk_1"), None, ["webhook:whk_1"]),
+        (TargetTested("tgt_1", "bot", True, 12.5), None, ["target:tgt_1"]),
     ],
 )
 def test_each_event_names_what_changed(body, session, named):
