@@ -9,6 +9,7 @@ import tokenize
 from pathlib import Path
 
 PROVIDERS = re.compile("openai|anthropic|gemini|azure|ollama|vllm", re.IGNORECASE)
+DIALECTS = {f"krawall.mockbot.{name}" for name in ("openai", "responses", "anthropic", "gemini", "ollama")}
 PRAISE = re.compile(r"\b(?:ro" r"bust|seam" r"less|compre" r"hensive|power" r"ful|flex" r"ible)", re.IGNORECASE)
 UNFINISHED = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|X" r"XX)\b|\bst" r"ub(?:s|bed)?\b|\bplace" r"holder", re.IGNORECASE)
 MACHINES = re.compile(r"(?<![\w.])/(?:work|root|home/\w+|Users/\w+)/")
@@ -26,7 +27,7 @@ TEXT = {".py", ".md", ".yaml", ".yml", ".toml", ".json", ".csv", ".lock", ".sh",
 
 
 def test_code_knows_no_provider(modules, root):
-    """Facts about providers are in plugins/presets; the mock bot speaks one dialect, in a file of its name.
+    """Facts about providers are in plugins/presets; the mock bot speaks their dialects, each in a file of its name.
 
     Docstrings and comments may name a provider. So may a text that names a preset (`openai-chat`) or a tool whose
     figures ours are compared with (`vllm bench`). A module of ours that bears a provider's name is that module.
@@ -36,7 +37,7 @@ def test_code_knows_no_provider(modules, root):
     )
     found = []
     for module in modules:
-        if module.name == "krawall.mockbot.openai":
+        if module.name in DIALECTS:
             continue
         docstrings = {id(node) for node in _docstrings(module.tree)}
         ours = {alias.asname or alias.name for alias in _imported_modules(module.tree)}

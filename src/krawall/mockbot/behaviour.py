@@ -54,6 +54,10 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     errors       status code to probability;  limit: see Limit;  freeze: see Freeze
     truncate     probability that a stream ends cleanly but early, without finish reason, usage and [DONE]
     disconnect   probability that the connection is cut in the middle of a reply, streamed or not
+    stream_error probability that a stream says in the middle that something went wrong, and ends; a job fails likewise
+    reasoning    tokens thought before the reply, paced like the others and sent where the dialect and the request show them
+    tools        probability that the reply is a call of one of the request's tools (of `look_up` where it has none)
+    refusal      probability that the reply is a refusal
     usage        in streams: at the end, as running totals on every chunk, or none unless the request asks for it
     split        how a stream is cut into writes: one per event, inside events (rest at most 1 ms later), several events each
     gzip         compress replies for clients that accept it
@@ -75,6 +79,10 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: Limit | None = None
     truncate: float = 0.0
     disconnect: float = 0.0
+    stream_error: float = 0.0
+    reasoning: str = "0"
+    tools: float = 0.0
+    refusal: float = 0.0
     freeze: Freeze | None = None
     usage: Usage = "end"
     split: Split = "token"
@@ -90,7 +98,8 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 raise ValueError(f"{name}: {value!r} is none of {', '.join(get_args(known))}")
         if self.servers < 0 or self.stations < 1:
             raise ValueError("servers must be 0 or more, stations 1 or more")
-        for name, chance in (("truncate", self.truncate), ("disconnect", self.disconnect)):
+        for name in ("truncate", "disconnect", "stream_error", "tools", "refusal"):
+            chance = getattr(self, name)
             if not 0 <= chance <= 1:
                 raise ValueError(f"{name}: {chance} is not a probability")
         _check_errors(self.errors)
@@ -98,7 +107,10 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """A behaviour compiled: texts parsed, the persona's own faults filled in. `errors` holds cumulative probabilities."""
+    """A behaviour compiled: texts parsed, the persona's own faults filled in.
+
+    `errors` holds cumulative probabilities; `reasoning` is None where nothing is thought.
+    """
 
     behaviour: Behaviour
     latency: Spread
@@ -110,6 +122,10 @@ class Rules(msgspec.Struct, frozen=True):
     limit: Limit | None
     truncate: float
     disconnect: float
+    stream_error: float
+    reasoning: Spread | None
+    tools: float
+    refusal: float
 
 
 def rules(behaviour: Behaviour) -> Rules:
@@ -121,6 +137,7 @@ def rules(behaviour: Behaviour) -> Rules:
     for status, chance in errors.items():
         total += chance
         cumulative.append((total, int(status)))
+    reasoning = _parsed("reasoning", behaviour.reasoning)
     return Rules(
         behaviour=behaviour,
         latency=_parsed("latency", behaviour.latency),
@@ -132,6 +149,10 @@ def rules(behaviour: Behaviour) -> Rules:
         limit=behaviour.limit or limited,
         truncate=behaviour.truncate or (0.05 if flaky else 0.0),
         disconnect=behaviour.disconnect or (0.05 if flaky else 0.0),
+        stream_error=behaviour.stream_error,
+        reasoning=None if reasoning.fixed == 0 else reasoning,
+        tools=behaviour.tools,
+        refusal=behaviour.refusal,
     )
 
 
@@ -154,7 +175,7 @@ def overridden(behaviour: Behaviour, text: str) -> Behaviour:
 
 def _parsed(name: str, text: str) -> Spread:
     try:
-        return spread.count(text) if name == "tokens" else spread.duration(text)
+        return spread.count(text) if name in ("tokens", "reasoning") else spread.duration(text)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
 

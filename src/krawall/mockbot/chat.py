@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from hmac import compare_digest
+from urllib.parse import parse_qs
 
 import msgspec
 
@@ -22,6 +23,7 @@ class Request(msgspec.Struct):
 
     method: str
     path: str
+    query: str
     version: str
     headers: dict[bytes, bytes]
     body: bytes
@@ -33,13 +35,22 @@ class Request(msgspec.Struct):
         return self.headers.get(name, b"")
 
 
-def authorized(api_key: str, request: Request) -> bool:
-    """Tell whether the request carries the key, where one is needed."""
-    return not api_key or compare_digest(request.header(b"authorization"), b"Bearer " + api_key.encode())
+def authorized(api_key: str, request: Request, headers: tuple[bytes, ...] = ()) -> bool:
+    """Tell whether the request carries the key, where one is needed: as a bearer, or alone in one of these headers.
+
+    The header `?key` stands for a parameter of that name in the URL.
+    """
+    if not api_key:
+        return True
+    key = api_key.encode()
+    found = [value.encode() for value in parse_qs(request.query).get("key", ())] if b"?key" in headers else []
+    found += [request.header(name) for name in headers]
+    bearer = compare_digest(request.header(b"authorization"), b"Bearer " + key)
+    return bearer or any(compare_digest(each, key) for each in found)
 
 
 def script(state: State, dialect: Dialect, request: Request, delivery: Delivery) -> Script:
-    """Decide what happens to a request. Order: header, key, body, rate limit, error mix, queue, reply."""
+    """Decide what happens to a request. Order: headers, key, body, rate limit, error mix, queue, reply."""
     received = request.received_ns
     try:
         rules = state.rules_for(request.header(b"x-mock-behaviour"))
@@ -48,11 +59,15 @@ def script(state: State, dialect: Dialect, request: Request, delivery: Delivery)
     behaviour = rules.behaviour
     delivery.keep = behaviour.oracle
     delivery.gzip = behaviour.gzip and b"gzip" in request.header(b"accept-encoding")
-    if not authorized(behaviour.api_key, request):
+    if not authorized(behaviour.api_key, request, dialect.KEYS):
         more = b"WWW-Authenticate: Bearer\r\n"
         return _refused(dialect, delivery, received, 401, "the API key is missing or wrong", more)
     try:
+        for name in dialect.NEEDS:
+            if not request.header(name):
+                raise BadRequest(f"{name.decode()}: header is required")
         call = dialect.parse(request.body)
+        state.check(call)
     except BadRequest as error:
         return _refused(dialect, delivery, received, 400, str(error))
     fate = state.fates.decide(rules, received)
@@ -66,7 +81,7 @@ def script(state: State, dialect: Dialect, request: Request, delivery: Delivery)
 def _answered(state: State, dialect: Dialect, call: Call, delivery: Delivery, rules: Rules, fate: Fate) -> Script:
     behaviour, number = rules.behaviour, delivery.oracle.requests
     call = state.recall(call)
-    said = state.speaker.answer(call.ask, behaviour.persona, behaviour.seed, rules.tokens)
+    said = state.speaker.answer(call.ask, behaviour.persona, behaviour.seed, rules.tokens, rules.reasoning, fate.kind)
     state.remember(call, said)
     delivery.oracle.tokens_in += said.prompt_tokens
     if delivery.keep:
@@ -74,16 +89,17 @@ def _answered(state: State, dialect: Dialect, call: Call, delivery: Delivery, ru
             :120
         ]
     reply = Reply(call, said, number, behaviour.usage)
-    tokens = len(said.pieces)
+    tokens = said.tokens
+    if said.thoughts and (call.shows_thoughts or not call.stream):
+        delivery.record.thoughts = len(said.thoughts)
     if not call.stream:
         cut_at = fate.cut_at if fate.cut == "disconnect" else None
         whole = Whole(state.fates.reply_due(rules, fate), 200, dialect.whole(reply), tokens, cut_at=cut_at)
         return play_whole(delivery, whole)
     delivery.oracle.streams += 1
     dues = state.fates.token_dues(rules, fate, tokens)
-    stream = Stream(
-        dialect.events(reply), dues, behaviour.split, f"{behaviour.seed} {number}", fate.cut, int(fate.cut_at * tokens)
-    )
+    at, seed = int(fate.cut_at * tokens), f"{behaviour.seed} {number}"
+    stream = Stream(dialect.events(reply), dues, behaviour.split, seed, fate.cut, at, dialect.STREAM)
     return play_stream(delivery, stream)
 
 

@@ -9,15 +9,14 @@ from typing import cast
 import httptools
 
 from krawall.clock import monotonic_ns
-from krawall.mockbot import openai, simple
-from krawall.mockbot.chat import Request, authorized, script
+from krawall.mockbot import openai
+from krawall.mockbot.chat import Request, script
 from krawall.mockbot.control import Page, not_allowed, page
 from krawall.mockbot.delivery import Delivery, Player, head, sized
 from krawall.mockbot.dialect import Dialect
 from krawall.mockbot.pacer import Pacer
+from krawall.mockbot.routes import dialect_at
 from krawall.mockbot.state import State
-
-DIALECTS: dict[str, Dialect] = {openai.PATH: openai, simple.PATH: simple}
 
 _HOP_BY_HOP = (b"connection", b"upgrade", b"http2-settings")
 _BODY_LIMIT = 32 * 1024 * 1024  # bytes
@@ -111,10 +110,11 @@ class Connection(asyncio.Protocol):
         parser = self._parser
         if parser.should_upgrade():
             return  # comes again without the offer
-        method, path = parser.get_method().decode(), self._target.partition(b"?")[0].decode("latin-1")
+        path, _, query = self._target.decode("latin-1").partition("?")
         request = Request(
-            method,
+            parser.get_method().decode(),
             path,
+            query,
             parser.get_http_version(),
             self._headers,
             b"".join(self._body),
@@ -136,7 +136,7 @@ class Connection(asyncio.Protocol):
             (self._transport.pause_reading if crowded else self._transport.resume_reading)()
 
     def _answer(self, request: Request) -> None:
-        dialect = DIALECTS.get(request.path)
+        dialect = dialect_at(request.path, request.query)
         if dialect is None:
             self._page(request)
         elif request.method != "POST":
@@ -171,10 +171,7 @@ class Connection(asyncio.Protocol):
             asyncio.get_running_loop().call_soon(self._drain)
 
     def _page(self, request: Request) -> None:
-        if request.path == "/v1/models" and not authorized(self._state.behaviour.api_key, request):
-            self._send(request, Page(openai.error(401, "the API key is missing or wrong"), 401))
-            return
-        self._send(request, page(self._state, request.method, request.path, request.body))
+        self._send(request, page(self._state, request))
 
     def _send(self, request: Request, answer: Page) -> None:
         close = not request.keep_alive

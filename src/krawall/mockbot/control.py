@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import msgspec
 
-from krawall.mockbot import openai
+from krawall.mockbot import anthropic, openai
 from krawall.mockbot.behaviour import Behaviour
+from krawall.mockbot.chat import Request, authorized
+from krawall.mockbot.dialect import Dialect
 from krawall.mockbot.state import State
 
 _encode = msgspec.json.Encoder().encode
@@ -22,13 +24,13 @@ class Page(msgspec.Struct, frozen=True):
     more: bytes = b""
 
 
-def page(state: State, method: str, path: str, body: bytes) -> Page:
+def page(state: State, request: Request) -> Page:
     """Answer a request to a path that is not a chat: 404 for an unknown path, 405 for the wrong method."""
-    methods = _PAGES.get(path)
+    methods = _PAGES.get(request.path)
     if methods is None:
-        return Page(openai.error(404, f"there is no {path} here"), 404)
-    handle = methods.get("GET" if method == "HEAD" else method)
-    return handle(state, body) if handle else not_allowed(list(methods))
+        return Page(openai.error(404, f"there is no {request.path} here"), 404)
+    handle = methods.get("GET" if request.method == "HEAD" else request.method)
+    return handle(state, request) if handle else not_allowed(list(methods))
 
 
 def not_allowed(methods: list[str]) -> Page:
@@ -37,44 +39,46 @@ def not_allowed(methods: list[str]) -> Page:
     return Page(openai.error(405, f"use {' or '.join(methods)}"), 405, more=allow)
 
 
-def _models(state: State, body: bytes) -> Page:
-    model = {"id": "mock", "object": "model", "created": openai.CREATED, "owned_by": "krawall"}
-    return Page(_encode({"object": "list", "data": [model]}))
+def _models(state: State, request: Request) -> Page:
+    dialect: Dialect = anthropic if request.header(anthropic.NEEDS[0]) else openai
+    if not authorized(state.behaviour.api_key, request, dialect.KEYS):
+        return Page(dialect.error(401, "the API key is missing or wrong"), 401)
+    return Page(anthropic.models() if dialect is anthropic else openai.models())
 
 
-def _health(state: State, body: bytes) -> Page:
+def _health(state: State, request: Request) -> Page:
     return Page(_encode({"status": "ok"}))
 
 
-def _stats(state: State, body: bytes) -> Page:
+def _stats(state: State, request: Request) -> Page:
     return Page(_encode(state.stats()))
 
 
-def _reset(state: State, body: bytes) -> Page:
+def _reset(state: State, request: Request) -> Page:
     state.reset()
     return Page(_encode({"status": "reset"}))
 
 
-def _behaviour(state: State, body: bytes) -> Page:
+def _behaviour(state: State, request: Request) -> Page:
     return Page(_encode(state.behaviour))
 
 
-def _behave(state: State, body: bytes) -> Page:
+def _behave(state: State, request: Request) -> Page:
     try:
-        behaviour = msgspec.json.decode(body, type=Behaviour)
+        behaviour = msgspec.json.decode(request.body, type=Behaviour)
     except msgspec.ValidationError as error:
         return Page(openai.error(422, str(error)), 422)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return Page(openai.error(400, str(error)), 400)
     state.behave(behaviour)
-    return _behaviour(state, body)
+    return _behaviour(state, request)
 
 
-def _oracle(state: State, body: bytes) -> Page:
+def _oracle(state: State, request: Request) -> Page:
     return Page(state.oracle.lines(), kind=b"application/x-ndjson")
 
 
-_PAGES: dict[str, dict[str, Callable[[State, bytes], Page]]] = {
+_PAGES: dict[str, dict[str, Callable[[State, Request], Page]]] = {
     "/v1/models": {"GET": _models},
     "/health": {"GET": _health},
     "/stats": {"GET": _stats},

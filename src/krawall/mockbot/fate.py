@@ -13,18 +13,23 @@ from typing import Literal
 import msgspec
 
 from krawall.mockbot.behaviour import Behaviour, Bucket, Limit, Rules, Station
+from krawall.mockbot.manner import Kind
 
-Cut = Literal["", "truncate", "disconnect"]
+Cut = Literal["", "truncate", "disconnect", "error"]
 
 
 class Fate(msgspec.Struct):
-    """The decision. `base_ns` is when the capacity model has served the request, `cut_at` the share of the reply sent before a cut."""
+    """The decision. `base_ns` is when the capacity model has served the request, `cut_at` the share of the reply sent before a cut.
+
+    The cut error is an error said in the middle of a stream; a whole reply does not know it.
+    """
 
     base_ns: int
     status: int = 200
     retry_after_s: float | None = None
     cut: Cut = ""
     cut_at: float = 0.0
+    kind: Kind = "text"
 
 
 class Fates:
@@ -36,6 +41,7 @@ class Fates:
         self._balancer = Random(f"{seed} balancer")
         self._service = Random(f"{seed} service")
         self._times = Random(f"{seed} times")
+        self._kinds = Random(f"{seed} kinds")
         self._stations = [Station(behaviour.servers) for _ in range(behaviour.stations)]
         self._buckets: dict[Limit, Bucket] = {}
         freeze = behaviour.freeze
@@ -56,12 +62,17 @@ class Fates:
                 if draw < bound:
                     return Fate(received_ns, status=status)
         fate = Fate(self._served(rules, received_ns))
-        if rules.truncate or rules.disconnect:
+        if rules.truncate or rules.disconnect or rules.stream_error:
             draw, fate.cut_at = self._faults.random(), self._faults.random()
             if draw < rules.disconnect:
                 fate.cut = "disconnect"
             elif draw < rules.disconnect + rules.truncate:
                 fate.cut = "truncate"
+            elif draw < rules.disconnect + rules.truncate + rules.stream_error:
+                fate.cut = "error"
+        if rules.tools or rules.refusal:
+            draw = self._kinds.random()
+            fate.kind = "refusal" if draw < rules.refusal else "tool" if draw < rules.refusal + rules.tools else "text"
         return fate
 
     def reply_due(self, rules: Rules, fate: Fate) -> int:

@@ -2,6 +2,9 @@
 
 Fields follow the public API reference of `POST /v1/chat/completions`. Every chunk carries one field more, `ts`: the
 monotonic time at which it was sent, ns. `created` is a constant, so that the same request has the same reply.
+
+Thoughts are `reasoning_content`, as DeepSeek and vLLM show them (OpenAI's own chat does not), unless the request says
+`include_reasoning: false`; completion_tokens counts them in any case.
 """
 
 from __future__ import annotations
@@ -11,15 +14,24 @@ from typing import Any
 import msgspec
 
 from krawall.mockbot.bot import Answer, Ask
-from krawall.mockbot.dialect import BadRequest, Call, Reply
+from krawall.mockbot.dialect import EVENT_STREAM, BadRequest, Call, Reply
+from krawall.mockbot.manner import Tool, kinds
 from krawall.mockbot.personas import Message
 
 PATH = "/v1/chat/completions"
+STREAM = EVENT_STREAM
+NEEDS: tuple[bytes, ...] = ()
+KEYS: tuple[bytes, ...] = (b"api-key",)
 CREATED = 1_700_000_000  # s since 1970
 _ERRORS = {
     401: ("authentication_error", "invalid_api_key"),
     404: ("invalid_request_error", "not_found"),
     429: ("rate_limit_error", "rate_limit_exceeded"),
+}
+_DELTAS = {
+    "text": b'{"content":%s}',
+    "refusal": b'{"refusal":%s}',
+    "tool": b'{"tool_calls":[{"index":0,"function":{"arguments":%s}}]}',
 }
 _encode = msgspec.json.Encoder().encode
 
@@ -47,6 +59,16 @@ class _ResponseFormat(msgspec.Struct):
     json_schema: _JsonSchema | None = None
 
 
+class _Function(msgspec.Struct):
+    name: str
+    parameters: dict[str, Any] = {}
+
+
+class _Tool(msgspec.Struct):
+    type: str = "function"
+    function: _Function | None = None
+
+
 class _Request(msgspec.Struct):
     messages: list[_Message]
     model: str = "mock"
@@ -55,9 +77,16 @@ class _Request(msgspec.Struct):
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
     response_format: _ResponseFormat | None = None
+    tools: list[_Tool] = []
+    include_reasoning: bool = True
 
 
 _decode = msgspec.json.Decoder(_Request).decode
+
+
+def is_deployment(path: str) -> bool:
+    """Tell whether this is a chat as Azure names its paths, `/openai/v1/...` and `/openai/deployments/NAME/...`."""
+    return path.startswith("/openai/") and path.endswith("/chat/completions")
 
 
 def parse(body: bytes) -> Call:
@@ -74,10 +103,11 @@ def parse(body: bytes) -> Call:
     messages = [Message(message.role, _text(message.content)) for message in request.messages]
     options = request.stream_options
     return Call(
-        Ask(messages, cap, _fields(request.response_format)),
+        Ask(messages, cap, _fields(request.response_format), _tools(request.tools) if request.tools else ()),
         model=request.model,
         stream=bool(request.stream),
         include_usage=options is not None and options.include_usage,
+        shows_thoughts=request.include_reasoning,
     )
 
 
@@ -93,12 +123,12 @@ def whole(reply: Reply) -> bytes:
             "choices": [
                 {
                     "index": 0,
-                    "message": {"role": "assistant", "content": answer.text, "refusal": None},
+                    "message": _message(reply),
                     "logprobs": None,
-                    "finish_reason": answer.finish,
+                    "finish_reason": _finish(answer),
                 }
             ],
-            "usage": _usage(answer, len(answer.pieces)),
+            "usage": _usage(answer, answer.tokens),
         }
     )
 
@@ -109,26 +139,49 @@ class _Events:
     def __init__(self, reply: Reply) -> None:
         self._reply = reply
         self._every = reply.usage == "every"
+        self._thoughts = len(reply.answer.thoughts)
+        self._delta = _DELTAS[reply.answer.kind]
         self._head = b'data: {"id":"chatcmpl-%d","object":"chat.completion.chunk","created":%d,"model":%s,"ts":' % (
             reply.number,
             CREATED,
             _encode(reply.call.model),
         )
 
+    def early(self, ts: int) -> bytes:
+        return b""
+
     def opening(self, ts: int) -> bytes:
         return self._chunk(ts, b'{"role":"assistant","content":""}', b"null", 0)
 
     def token(self, index: int, ts: int) -> bytes:
-        return self._chunk(ts, b'{"content":%s}' % _encode(self._reply.answer.pieces[index]), b"null", index + 1)
+        answer, at = self._reply.answer, index - self._thoughts
+        if at < 0:
+            return self._thought(index, ts)
+        named = self._called(ts, index) if at == 0 and answer.kind == "tool" else b""
+        return named + self._chunk(ts, self._delta % _encode(answer.pieces[at]), b"null", index + 1)
 
     def ending(self, ts: int) -> list[bytes]:
         answer = self._reply.answer
-        total = len(answer.pieces)
-        events = [self._chunk(ts, b"{}", _encode(answer.finish), total)]
+        total = answer.tokens
+        events = [self._chunk(ts, b"{}", _encode(_finish(answer)), total)]
         if self._reply.call.include_usage or self._reply.usage == "end":
             events.append(b'%s%d,"choices":[],"usage":%s}\n\n' % (self._head, ts, _encode(_usage(answer, total))))
         events.append(b"data: [DONE]\n\n")
         return events
+
+    def failure(self, ts: int, message: str) -> list[bytes]:
+        return [b"data: %s\n\n" % error(500, message)]
+
+    def _thought(self, index: int, ts: int) -> bytes:
+        if not self._reply.call.shows_thoughts:
+            return b""
+        delta = b'{"reasoning_content":%s}' % _encode(self._reply.answer.thoughts[index])
+        return self._chunk(ts, delta, b"null", index + 1)
+
+    def _called(self, ts: int, sent: int) -> bytes:
+        """Return the chunk that names a tool, before its arguments."""
+        call = {"index": 0} | _call(self._reply) | {"function": {"name": self._reply.answer.tool, "arguments": ""}}
+        return self._chunk(ts, _encode({"content": None, "tool_calls": [call]}), b"null", sent)
 
     def _chunk(self, ts: int, delta: bytes, finish: bytes, sent: int) -> bytes:
         usage = b',"usage":' + _encode(_usage(self._reply.answer, sent)) if self._every else b""
@@ -158,8 +211,39 @@ def _usage(answer: Answer, completion: int) -> dict[str, Any]:
         "completion_tokens": completion,
         "total_tokens": answer.prompt_tokens + completion,
         "prompt_tokens_details": {"cached_tokens": answer.cached_tokens},
-        "completion_tokens_details": {"reasoning_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": min(completion, len(answer.thoughts))},
     }
+
+
+def models() -> bytes:
+    """Return the body of `GET /v1/models`."""
+    model = {"id": "mock", "object": "model", "created": CREATED, "owned_by": "krawall"}
+    return _encode({"object": "list", "data": [model]})
+
+
+def _message(reply: Reply) -> dict[str, Any]:
+    answer = reply.answer
+    message: dict[str, Any] = {"role": "assistant", "content": answer.text, "refusal": None}
+    if answer.kind == "refusal":
+        message |= {"content": None, "refusal": answer.text}
+    elif answer.kind == "tool":
+        function = {"name": answer.tool, "arguments": answer.text}
+        message |= {"content": None, "tool_calls": [_call(reply) | {"function": function}]}
+    if answer.thoughts and reply.call.shows_thoughts:
+        message["reasoning_content"] = answer.thought
+    return message
+
+
+def _call(reply: Reply) -> dict[str, Any]:
+    return {"id": f"call_{reply.number}", "type": "function"}
+
+
+def _finish(answer: Answer) -> str:
+    return "tool_calls" if answer.kind == "tool" and answer.finish == "stop" else answer.finish
+
+
+def _tools(offered: list[_Tool]) -> tuple[Tool, ...]:
+    return tuple(Tool(each.function.name, kinds(each.function.parameters)) for each in offered if each.function)
 
 
 def _text(content: str | list[_Part] | None) -> str:
@@ -171,8 +255,4 @@ def _text(content: str | list[_Part] | None) -> str:
 def _fields(wanted: _ResponseFormat | None) -> dict[str, str] | None:
     if wanted is None or wanted.type == "text":
         return None
-    properties = wanted.json_schema.schema.get("properties", {}) if wanted.json_schema else {}
-    if not isinstance(properties, dict):
-        return {}
-    kinds = {name: schema.get("type") if isinstance(schema, dict) else None for name, schema in properties.items()}
-    return {name: kind if isinstance(kind, str) else "string" for name, kind in kinds.items()}
+    return kinds(wanted.json_schema.schema) if wanted.json_schema else {}

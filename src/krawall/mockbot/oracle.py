@@ -18,7 +18,8 @@ class Record(msgspec.Struct):
     """One chat request. `sent_ns` holds the send time of every token of a stream; 0 means that nothing was sent.
 
     `session` is the X-Krawall-Session header, `said` the first 120 characters of the newest user message of a request that was
-    understood, so that a client's log can be held against this one. `end` says how it ended: done, truncated, disconnected (both by our will) or aborted (the client went away).
+    understood, so that a client's log can be held against this one. `thoughts` says how many of the tokens were thoughts; they
+    come first. `end` says how it ended: done, truncated, disconnected, failed (all by our will) or aborted (the client went away).
     """
 
     id: str
@@ -27,6 +28,7 @@ class Record(msgspec.Struct):
     first_ns: int = 0
     last_ns: int = 0
     tokens: int = 0
+    thoughts: int = 0
     end: str = ""
     session: str = ""
     said: str = ""

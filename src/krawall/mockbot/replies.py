@@ -14,12 +14,13 @@ import msgspec
 from krawall.clock import monotonic_ns
 from krawall.mockbot.behaviour import Split
 from krawall.mockbot.delivery import Delivery, Script, head, sized
-from krawall.mockbot.dialect import Events
+from krawall.mockbot.dialect import EVENT_STREAM, Events
 from krawall.mockbot.fate import Cut
 
 _REST_NS = 1_000_000  # split "random": the rest of an event follows at most this much later
 _GZIP_WINDOW = 31  # zlib's window bits that mean the gzip format
 _GZIP_LINE = b"Content-Encoding: gzip\r\n"
+_WRONG = "the mock bot was told to fail in the middle of a reply"
 
 
 class Whole(msgspec.Struct, frozen=True):
@@ -36,7 +37,7 @@ class Whole(msgspec.Struct, frozen=True):
 class Stream(msgspec.Struct, frozen=True):
     """A reply token by token; `dues` has one absolute time for each. A cut comes after `cut_at` tokens.
 
-    `seed` is for the places where writes are split.
+    `seed` is for the places where writes are split; `kind` is the content type.
     """
 
     events: Events
@@ -45,6 +46,7 @@ class Stream(msgspec.Struct, frozen=True):
     seed: str
     cut: Cut = ""
     cut_at: int = 0
+    kind: bytes = EVENT_STREAM
 
 
 def play_whole(delivery: Delivery, whole: Whole) -> Script:
@@ -69,15 +71,21 @@ def play_whole(delivery: Delivery, whole: Whole) -> Script:
 
 def play_stream(delivery: Delivery, stream: Stream) -> Script:
     """Send the head at once, then each token when it is due, then the end or the cut."""
-    framing = _Framing(delivery.chunked, delivery.gzip)
+    framing = Framing(delivery.chunked, delivery.gzip)
     delivery.record.status = 200
-    delivery.transport.write(framing.head(delivery.close))
+    early = stream.events.early(monotonic_ns())
+    start = framing.head(delivery.close, stream.kind)
+    delivery.transport.write(start + framing.pack(early) if early else start)
     yield from (_one_by_one if stream.split == "token" else _split)(delivery, stream, framing)
     if not stream.cut:
         delivery.end("done")
         return
     yield stream.dues[stream.cut_at]
-    if stream.cut == "truncate":
+    if stream.cut == "error":
+        said = b"".join(framing.pack(event) for event in stream.events.failure(monotonic_ns(), _WRONG))
+        delivery.transport.write(said + framing.end())
+        delivery.end("failed")
+    elif stream.cut == "truncate":
         delivery.transport.write(framing.end())
         delivery.end("truncated")
     else:
@@ -85,7 +93,7 @@ def play_stream(delivery: Delivery, stream: Stream) -> Script:
         delivery.end("disconnected")
 
 
-def _one_by_one(delivery: Delivery, stream: Stream, framing: _Framing) -> Script:
+def _one_by_one(delivery: Delivery, stream: Stream, framing: Framing) -> Script:
     """One write per event."""
     write, events, record = delivery.transport.write, stream.events, delivery.record
     total = len(stream.dues)
@@ -94,8 +102,11 @@ def _one_by_one(delivery: Delivery, stream: Stream, framing: _Framing) -> Script
         if index == 0 and (opening := events.opening(monotonic_ns())):
             write(framing.pack(opening))
         now = monotonic_ns()
-        write(framing.pack(events.token(index, now)))
-        delivery.oracle.token(record, now, stream.dues[index], delivery.keep)
+        if data := events.token(index, now):
+            write(framing.pack(data))
+            delivery.oracle.token(record, now, stream.dues[index], delivery.keep)
+        else:
+            delivery.oracle.tokens_out += 1  # thought, not shown
         if index + 1 == total:
             *rest, last = events.ending(monotonic_ns())
             for event in rest:
@@ -103,7 +114,7 @@ def _one_by_one(delivery: Delivery, stream: Stream, framing: _Framing) -> Script
             write(framing.pack(last) + framing.end())
 
 
-def _split(delivery: Delivery, stream: Stream, framing: _Framing) -> Script:
+def _split(delivery: Delivery, stream: Stream, framing: Framing) -> Script:
     """Several events per write, or writes that end inside an event; places are drawn."""
     write, events, total = delivery.transport.write, stream.events, len(stream.dues)
     rng = Random(stream.seed)
@@ -112,14 +123,17 @@ def _split(delivery: Delivery, stream: Stream, framing: _Framing) -> Script:
         yield due
         now = monotonic_ns()
         parts = [events.opening(now)] if batch[0] == 0 else []
-        parts += [events.token(index, now) for index in batch]
+        tokens = [events.token(index, now) for index in batch]
+        shown = sum(map(bool, tokens))
+        parts += tokens
         parts += events.ending(now) if batch[-1] + 1 == total else []
         data = b"".join(framing.pack(part) for part in parts if part)
         if batch[-1] + 1 == total:
             data += framing.end()
-        at = rng.randrange(1, len(data)) if stream.split == "random" else len(data)
+        at = rng.randrange(1, len(data)) if stream.split == "random" and data else len(data)
         write(data[:at])
-        for _ in batch:
+        delivery.oracle.tokens_out += len(batch) - shown
+        for _ in range(shown):
             delivery.oracle.token(delivery.record, now, due, delivery.keep)
         if at < len(data):
             yield now + _REST_NS
@@ -136,17 +150,17 @@ def _batches(stream: Stream, rng: Random) -> Iterator[range]:
         start += size
 
 
-class _Framing:
+class Framing:
     """Packs events into the body of a stream: compressed if wished, chunked unless the client speaks HTTP/1.0."""
 
     def __init__(self, chunked: bool, gzip: bool) -> None:
         self._chunked = chunked
         self._packer = zlib.compressobj(wbits=_GZIP_WINDOW) if gzip else None
 
-    def head(self, close: bool) -> bytes:
+    def head(self, close: bool, kind: bytes) -> bytes:
         more = b"Cache-Control: no-cache\r\n" + (_GZIP_LINE if self._packer else b"")
         size = b"Transfer-Encoding: chunked\r\n" if self._chunked else b""
-        return head(200, b"text/event-stream; charset=utf-8", size, close=close, more=more)
+        return head(200, kind, size, close=close, more=more)
 
     def pack(self, data: bytes) -> bytes:
         if self._packer:

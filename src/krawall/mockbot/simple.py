@@ -3,18 +3,26 @@
     {"message": "...", "conversation_id": "c1", "stream": false, "max_tokens": 100}
     {"reply": "...", "conversation_id": "c1", "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}}
 
-Streamed, a token is `data: {"text": "...", "ts": ns}` and the end `event: done` with all but the reply.
+Streamed, a token is `data: {"text": "...", "ts": ns}` and the end `event: done` with all but the reply. What was thought is
+`thought` instead of `text`, and adds `reasoning_tokens` to the usage; a tool that is called is `tool`, with `arguments` in the
+place of the text; `refused` marks a refusal. An error in mid-stream is `event: error`.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from krawall.mockbot.bot import Answer, Ask
-from krawall.mockbot.dialect import BadRequest, Call, Reply
+from krawall.mockbot.dialect import EVENT_STREAM, BadRequest, Call, Reply
+from krawall.mockbot.manner import read_back
 from krawall.mockbot.personas import Message
 
 PATH = "/chat"
+STREAM = EVENT_STREAM
+NEEDS: tuple[bytes, ...] = ()
+KEYS: tuple[bytes, ...] = (b"x-api-key",)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -42,8 +50,20 @@ def parse(body: bytes) -> Call:
 
 def whole(reply: Reply) -> bytes:
     """Return the body of a reply."""
-    usage = _usage(reply.answer)
-    return _encode({"reply": reply.answer.text, "conversation_id": reply.call.conversation, "usage": usage})
+    return _encode(content(reply))
+
+
+def content(reply: Reply) -> dict[str, Any]:
+    """Return a reply as fields."""
+    answer = reply.answer
+    said: dict[str, Any] = {"reply": answer.text}
+    if answer.kind == "tool":
+        said = {"reply": "", "tool": {"name": answer.tool, "arguments": read_back(answer.text)}}
+    if answer.kind == "refusal":
+        said["refused"] = True
+    if answer.thoughts:
+        said["thought"] = answer.thought
+    return said | {"conversation_id": reply.call.conversation, "usage": _usage(answer)}
 
 
 class _Events:
@@ -51,17 +71,34 @@ class _Events:
 
     def __init__(self, reply: Reply) -> None:
         self._reply = reply
+        self._thoughts = len(reply.answer.thoughts)
+
+    def early(self, ts: int) -> bytes:
+        return b""
 
     def opening(self, ts: int) -> bytes:
         return b""
 
     def token(self, index: int, ts: int) -> bytes:
-        return b'data: {"text":%s,"ts":%d}\n\n' % (_encode(self._reply.answer.pieces[index]), ts)
+        answer, at = self._reply.answer, index - self._thoughts
+        if at < 0:
+            return b'data: {"thought":%s,"ts":%d}\n\n' % (_encode(answer.thoughts[index]), ts)
+        if answer.kind == "tool":
+            return b'data: {"tool":%s,"arguments":%s,"ts":%d}\n\n' % (
+                _encode(answer.tool),
+                _encode(answer.pieces[at]),
+                ts,
+            )
+        return b'data: {"text":%s,"ts":%d}\n\n' % (_encode(answer.pieces[at]), ts)
 
     def ending(self, ts: int) -> list[bytes]:
         usage = {} if self._reply.usage == "none" else {"usage": _usage(self._reply.answer)}
-        done = {"conversation_id": self._reply.call.conversation, "ts": ts} | usage
+        refused = {"refused": True} if self._reply.answer.kind == "refusal" else {}
+        done = {"conversation_id": self._reply.call.conversation, "ts": ts} | refused | usage
         return [b"event: done\ndata: %s\n\n" % _encode(done)]
+
+    def failure(self, ts: int, message: str) -> list[bytes]:
+        return [b"event: error\ndata: %s\n\n" % _encode({"error": {"message": message, "status": 500}, "ts": ts})]
 
 
 def events(reply: Reply) -> _Events:
@@ -75,9 +112,9 @@ def error(status: int, message: str) -> bytes:
 
 
 def _usage(answer: Answer) -> dict[str, int]:
-    sent = len(answer.pieces)
-    return {
+    usage = {
         "prompt_tokens": answer.prompt_tokens,
-        "completion_tokens": sent,
-        "total_tokens": answer.prompt_tokens + sent,
+        "completion_tokens": answer.tokens,
+        "total_tokens": answer.prompt_tokens + answer.tokens,
     }
+    return usage | {"reasoning_tokens": len(answer.thoughts)} if answer.thoughts else usage

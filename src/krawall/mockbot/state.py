@@ -9,7 +9,7 @@ import msgspec
 from krawall.clock import monotonic_ns
 from krawall.mockbot.behaviour import Behaviour, Rules, overridden, rules
 from krawall.mockbot.bot import Answer, Speaker
-from krawall.mockbot.dialect import Call
+from krawall.mockbot.dialect import BadRequest, Call
 from krawall.mockbot.fate import Fates
 from krawall.mockbot.oracle import Oracle
 from krawall.mockbot.personas import Message
@@ -53,22 +53,31 @@ class State:
             known = self._overridden[override] = rules(overridden(self.behaviour, override.decode("latin-1")))
         return known
 
+    def check(self, call: Call) -> None:
+        """Raise BadRequest for a chained call that follows a reply which is not held."""
+        if call.chained and call.conversation and call.conversation not in self._held:
+            raise BadRequest(f"Previous response with id '{call.conversation}' not found.")
+
     def recall(self, call: Call) -> Call:
         """Put the held history before the message, and name the conversation, where the server holds it."""
         if call.conversation is None:
             return call
         name = call.conversation
-        if not name:
+        messages = [*self._held.get(name, ()), *call.ask.messages]
+        if call.chained or not name:
             self._named += 1
-            name = f"c{self._named}"
-        ask = msgspec.structs.replace(call.ask, messages=[*self._held.get(name, ()), *call.ask.messages])
+            name = f"{'resp_' if call.chained else 'c'}{self._named}"
+        if call.instructions:
+            messages.insert(0, Message("system", call.instructions))
+        ask = msgspec.structs.replace(call.ask, messages=messages)
         return msgspec.structs.replace(call, ask=ask, conversation=name)
 
     def remember(self, call: Call, answer: Answer) -> None:
         """Hold what was said, where the server holds the history."""
-        if call.conversation is None:
+        if call.conversation is None or not call.store:
             return
-        self._held[call.conversation] = [*call.ask.messages, Message("assistant", answer.text)][-_MESSAGES:]
+        messages = call.ask.messages[1:] if call.instructions else call.ask.messages
+        self._held[call.conversation] = [*messages, Message("assistant", answer.text)][-_MESSAGES:]
         self._held.move_to_end(call.conversation)
         if len(self._held) > _CONVERSATIONS:
             self._held.popitem(last=False)

@@ -29,6 +29,7 @@ def test_a_stream_is_counted_token_by_token_and_logged() -> None:
         "first_ns": 3_000_000,
         "last_ns": 8_000_000,
         "tokens": 3,
+        "thoughts": 0,
         "end": "done",
         "sent_ns": [3_000_000, 5_000_000, 8_000_000],
         "session": "",
