@@ -23,6 +23,7 @@ from krawall.queue.valkey import ensure_valkey
 from krawall.services.accounts import Accounts
 from krawall.services.credentials import Credentials
 from krawall.services.documents import Documents
+from krawall.services.drafts import Drafts
 from krawall.services.live import Live
 from krawall.services.messages import Messages
 from krawall.services.overview import Overview
@@ -55,6 +56,7 @@ class App:
     documents: Documents
     targets: Targets
     scenarios: Scenarios
+    drafts: Drafts
     sessions: Sessions
     messages: Messages
     credentials: Credentials
@@ -132,6 +134,7 @@ def _wire(
     cost = settings.daily_cost_usd
     rules = Rules(None if cost is None else round(cost * PICO_PER_USD), tuple(settings.allow_env))
     documents = Documents(store, settings.allow_env, settings.private_webhooks)
+    scenarios = Scenarios(store, rules)
     return App(
         settings=settings,
         redis=redis,
@@ -142,7 +145,8 @@ def _wire(
         vault=vault,
         documents=documents,
         targets=Targets(store, vault, documents, rules),
-        scenarios=Scenarios(store, rules),
+        scenarios=scenarios,
+        drafts=Drafts(store, documents, scenarios),
         sessions=Sessions(store, jobs, bus, archive, rules),
         messages=Messages(store, archive),
         credentials=Credentials(store, vault),
