@@ -23,7 +23,8 @@ class Call(msgspec.Struct, frozen=True):
     """A parsed request.
 
     `conversation` is None where the client holds the history, else the id of the server's ("" for a new one). A `chained` call
-    follows a reply: `conversation` is that reply's id, and its own reply gets a new one, which is held unless `store` is off.
+    follows a reply: `follows` and `conversation` are that reply's id, and its own reply gets a new `conversation`, which is held
+    unless `store` is off.
     `instructions` are a chained call's own and are not held. `shows_thoughts` is off where the client did not ask to see
     them: they take their time and are billed unseen. `cache` is off where the client did not ask for a prompt cache.
     """
@@ -34,6 +35,7 @@ class Call(msgspec.Struct, frozen=True):
     include_usage: bool = False
     conversation: str | None = None
     chained: bool = False
+    follows: str = ""
     store: bool = True
     instructions: str = ""
     shows_thoughts: bool = True

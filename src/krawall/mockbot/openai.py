@@ -85,8 +85,8 @@ _decode = msgspec.json.Decoder(_Request).decode
 
 
 def is_deployment(path: str) -> bool:
-    """Tell whether this is a chat as Azure names its paths, `/openai/v1/...` and `/openai/deployments/NAME/...`."""
-    return path.startswith("/openai/") and path.endswith("/chat/completions")
+    """Tell whether this is a chat or a response as Azure names its paths: `/openai/v1/...`, `/openai/deployments/NAME/...`."""
+    return path.startswith("/openai/") and path.endswith(("/chat/completions", "/responses"))
 
 
 def parse(body: bytes) -> Call:
@@ -151,7 +151,8 @@ class _Events:
         return b""
 
     def opening(self, ts: int) -> bytes:
-        return self._chunk(ts, b'{"role":"assistant","content":""}', b"null", 0)
+        content = b'""' if self._reply.answer.kind == "text" else b"null"
+        return self._chunk(ts, b'{"role":"assistant","content":%s}' % content, b"null", 0)
 
     def token(self, index: int, ts: int) -> bytes:
         answer, at = self._reply.answer, index - self._thoughts

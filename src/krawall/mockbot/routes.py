@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from krawall.mockbot import anthropic, openai, simple
+from krawall.mockbot import anthropic, openai, responses, simple
 from krawall.mockbot.dialect import Dialect
 
-_FIXED: dict[str, Dialect] = {openai.PATH: openai, simple.PATH: simple, anthropic.PATH: anthropic}
+_FIXED: dict[str, Dialect] = {
+    openai.PATH: openai,
+    simple.PATH: simple,
+    anthropic.PATH: anthropic,
+    responses.PATH: responses,
+}
 
 
 def dialect_at(path: str, query: str) -> Dialect | None:
@@ -13,4 +18,6 @@ def dialect_at(path: str, query: str) -> Dialect | None:
     fixed = _FIXED.get(path)
     if fixed is not None:
         return fixed
-    return openai if openai.is_deployment(path) else None
+    if openai.is_deployment(path):
+        return responses if path.endswith("/responses") else openai
+    return None

@@ -1,11 +1,15 @@
 """The providers' own Python clients against the mock bot: what they read is what they would read from the provider."""
 
+import json
 from typing import Any
 
 import anthropic
+import openai
 import pytest
 
+from krawall.mockbot.behaviour import Behaviour
 from krawall.mockbot.bot import count_tokens
+from krawall.mockbot.manner import REFUSAL
 
 QUICK = {"first_token": "0", "gap": "0"}
 WEATHER = {"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}}}
@@ -13,6 +17,10 @@ WEATHER = {"type": "object", "properties": {"city": {"type": "string"}, "days": 
 
 def messages_client(bot: Any, **options: Any) -> anthropic.AsyncAnthropic:
     return anthropic.AsyncAnthropic(base_url=bot.server.url, api_key="k1", max_retries=0, **options)
+
+
+def openai_client(bot: Any) -> openai.AsyncOpenAI:
+    return openai.AsyncOpenAI(base_url=f"{bot.server.url}/v1", api_key="k1", max_retries=0)
 
 
 def said(text: str) -> list[Any]:
@@ -123,3 +131,139 @@ async def test_messages_fail_in_the_middle_of_a_stream(start: Any) -> None:
                 await hear(stream.text_stream, heard)
         assert 0 < len(heard) < 30
     assert bot.server.stats()["ends"] == {"failed": 1}
+
+
+async def test_chat_is_answered_whole_and_streamed_with_the_same_text_and_bill(start: Any) -> None:
+    bot = await start(**QUICK, api_key="k1")
+    async with openai_client(bot) as client:
+        asked: Any = {"model": "m", "messages": said("What is 3 plus 4?")}
+        whole = await client.chat.completions.create(**asked)
+        assert whole.choices[0].message.content == "3 plus 4 is 7."
+        async with client.chat.completions.stream(**asked, stream_options={"include_usage": True}) as stream:
+            final = await stream.get_final_completion()
+        assert final.choices[0].message.content == "3 plus 4 is 7."
+        assert final.usage == whole.usage
+        assert [model.id async for model in client.models.list()] == ["mock"]
+
+
+async def test_chat_calls_tools_and_comes_to_an_end(start: Any) -> None:
+    bot = await start(**QUICK, tools=1.0, reasoning="5")
+    async with openai_client(bot) as client:
+        tools: Any = [{"type": "function", "function": {"name": "weather", "parameters": WEATHER}}]
+        asked: Any = {"model": "m", "messages": said("my city is Ulm. How is the weather?"), "tools": tools}
+        async with client.chat.completions.stream(**asked) as stream:
+            final = (await stream.get_final_completion()).choices[0]
+        whole = (await client.chat.completions.create(**asked)).choices[0]
+        assert final.finish_reason == whole.finish_reason == "tool_calls"
+        [call], [same] = final.message.tool_calls, whole.message.tool_calls
+        assert (call.function.name, call.function.arguments) == (same.function.name, same.function.arguments)
+        assert json.loads(call.function.arguments)["city"] == "Ulm"
+        result = {"role": "tool", "tool_call_id": same.id, "content": "rain"}
+        history = [*asked["messages"], whole.message.model_dump(exclude_none=True), result]
+        last = await client.chat.completions.create(model="m", messages=history, tools=tools)
+        assert last.choices[0].finish_reason == "stop"
+        assert last.usage.completion_tokens_details.reasoning_tokens == 5
+
+
+async def test_chat_refuses(start: Any) -> None:
+    bot = await start(**QUICK, refusal=1.0)
+    async with openai_client(bot) as client:
+        async with client.chat.completions.stream(model="m", messages=said("x")) as stream:
+            final = (await stream.get_final_completion()).choices[0].message
+        whole = (await client.chat.completions.create(model="m", messages=said("x"))).choices[0].message
+        assert (final.content, final.refusal) == (whole.content, whole.refusal) == (None, REFUSAL)
+
+
+async def test_chat_fails_in_the_middle_of_a_stream(start: Any) -> None:
+    bot = await start(**QUICK, stream_error=1.0, tokens="30", seed=2)
+    async with openai_client(bot) as client:
+        heard: list[Any] = []
+        with pytest.raises(openai.APIError, match="middle of a reply"):
+            await hear(await client.chat.completions.create(model="m", messages=said("a lamp"), stream=True), heard)
+        assert 0 < len(heard) < 31
+
+
+@pytest.mark.parametrize(
+    ("status", "raised"),
+    [
+        (400, openai.BadRequestError),
+        (403, openai.PermissionDeniedError),
+        (404, openai.NotFoundError),
+        (429, openai.RateLimitError),
+        (500, openai.InternalServerError),
+    ],
+)
+async def test_errors_of_chats_and_responses_are_those_of_the_client(
+    start: Any, status: int, raised: type[Exception]
+) -> None:
+    bot = await start(errors={str(status): 1.0})
+    async with openai_client(bot) as client:
+        with pytest.raises(raised, match=r"told to fail|rate limit"):
+            await client.chat.completions.create(model="m", messages=said("x"))
+        with pytest.raises(raised, match=r"told to fail|rate limit"):
+            await client.responses.create(model="m", input="x")
+
+
+async def test_the_client_for_azure_finds_its_paths_and_key(start: Any) -> None:
+    bot = await start(**QUICK, api_key="k1")
+    async with openai.AsyncAzureOpenAI(azure_endpoint=bot.server.url, api_key="k1", api_version="2024-10-21") as client:
+        whole = await client.chat.completions.create(model="mine", messages=said("What is 3 plus 4?"))
+        assert whole.choices[0].message.content == "3 plus 4 is 7."
+    async with openai.AsyncOpenAI(base_url=f"{bot.server.url}/openai/v1", api_key="k1") as client:
+        assert (await client.responses.create(model="mine", input="What is 3 plus 4?")).output_text == "3 plus 4 is 7."
+
+
+async def test_responses_hold_the_history_and_let_it_fork(start: Any) -> None:
+    bot = await start(**QUICK, api_key="k1")
+    async with openai_client(bot) as client:
+        first = await client.responses.create(model="m", input="my name is Ada", instructions="Be brief.")
+        asked: Any = {"model": "m", "input": "What is my name?", "previous_response_id": first.id}
+        whole = await client.responses.create(**asked)
+        assert (whole.output_text, whole.status, whole.previous_response_id) == (
+            "Your name is Ada.",
+            "completed",
+            first.id,
+        )
+        instructed = count_tokens("my name is Ada") + first.usage.output_tokens + count_tokens("What is my name?")
+        assert whole.usage.input_tokens == instructed
+        async with client.responses.stream(**asked) as stream:
+            final = await stream.get_final_response()
+        assert (final.output_text, final.usage) == (whole.output_text, whole.usage)
+        assert len({first.id, whole.id, final.id}) == 3
+        unkept = await client.responses.create(model="m", input="x", store=False)
+        with pytest.raises(openai.BadRequestError, match="not found"):
+            await client.responses.create(model="m", input="y", previous_response_id=unkept.id)
+
+
+async def test_responses_show_a_summary_of_thoughts_and_end_by_length(start: Any) -> None:
+    bot = await start(**QUICK, reasoning="9", tokens="20")
+    async with openai_client(bot) as client:
+        asked: Any = {"model": "m", "input": "my parcel", "max_output_tokens": 15, "reasoning": {"summary": "auto"}}
+        *_, last = [event async for event in await client.responses.create(**asked, stream=True)]
+        assert last.type == "response.incomplete"
+        final = last.response
+        thought, answer = final.output
+        assert (thought.type, answer.type, final.status) == ("reasoning", "message", "incomplete")
+        assert count_tokens(thought.summary[0].text) == 9
+        assert count_tokens(final.output_text) == 6
+        assert (final.usage.output_tokens, final.usage.output_tokens_details.reasoning_tokens) == (15, 9)
+        assert (await client.responses.create(**asked)).usage == final.usage
+
+
+async def test_responses_call_functions_refuse_and_fail(start: Any) -> None:
+    bot = await start(**QUICK, tools=1.0)
+    async with openai_client(bot) as client:
+        tools: Any = [{"type": "function", "name": "weather", "parameters": WEATHER, "strict": False}]
+        async with client.responses.stream(model="m", input="my city is Ulm", tools=tools) as stream:
+            final = await stream.get_final_response()
+        [call] = final.output
+        assert (call.type, call.name, json.loads(call.arguments)["city"]) == ("function_call", "weather", "Ulm")
+        result: Any = [{"type": "function_call_output", "call_id": call.call_id, "output": "rain"}]
+        last = await client.responses.create(model="m", input=result, previous_response_id=final.id)
+        assert last.output[0].type == "message"
+        bot.server.behaviour = Behaviour(**QUICK, refusal=1.0)
+        [message] = (await client.responses.create(model="m", input="x")).output
+        assert (message.content[0].type, message.content[0].refusal) == ("refusal", REFUSAL)
+        bot.server.behaviour = Behaviour(**QUICK, stream_error=1.0)
+        kinds = [event.type async for event in await client.responses.create(model="m", input="x", stream=True)]
+        assert (kinds[0], kinds[-1]) == ("response.created", "response.failed")
