@@ -174,10 +174,20 @@ class Client:
             self._wait(min(5.0, 0.5 * 2**tries))
             tries += 1
 
+    def post_stream(self, path: str, **query: object) -> Iterator[Message]:
+        """Ask for something and yield the messages that tell how it goes. Nothing is asked twice."""
+        return self._messages("POST", path, {}, 2 * SILENCE_S, _given(query))
+
     def _stream(self, path: str, last: str) -> Iterator[Message]:
-        headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last} if last else {})}
-        timeout = httpx2.Timeout(SILENCE_S, connect=CONNECT_S)
-        with self._errors(), self._http.stream("GET", path, headers=headers, timeout=timeout) as answer:
+        return self._messages("GET", path, {"Last-Event-ID": last} if last else {}, SILENCE_S)
+
+    def _messages(
+        self, method: str, path: str, headers: dict[str, str], silence_s: float, query: dict[str, str] | None = None
+    ) -> Iterator[Message]:
+        headers = {"Accept": "text/event-stream", **headers}
+        timeout = httpx2.Timeout(silence_s, connect=CONNECT_S)
+        streaming = self._http.stream(method, path, params=query, headers=headers, timeout=timeout)
+        with self._errors(), streaming as answer:
             _check(answer, self.address)
             parser = EventParser()
             for chunk in answer.iter_bytes():

@@ -31,6 +31,7 @@ from krawall.model.plan import Plan
 from krawall.model.policy import Timeouts
 from krawall.model.target import Target
 from krawall.net.dial import tls_context
+from krawall.services.granting import resolve_host
 from krawall.services.hints import hint_for
 from krawall.services.overheard import Overheard
 from krawall.services.reaching import reach, shake_hands
@@ -166,7 +167,7 @@ class _Test:
         reply: Reply | None = None
         failed: _Failed | None = None
         try:
-            plan = self._resolve()
+            plan = await self._resolve()
             await self._reach(plan)
             reply = await self._talk(plan, most_s)
         except _Failed as error:
@@ -185,19 +186,30 @@ class _Test:
             self._step(name, "skipped")
         self._tell(self._outcome(reply, fault))
 
-    def _resolve(self) -> Plan:
+    async def _resolve(self) -> Plan:
         trial = self._trial
         if trial.plan is None:
             assert trial.trouble is not None
-            self._step("resolve", "failed", trial.took_ns / _MS, trial.trouble.message, trial.trouble.hint or "")
-            raise _Failed(Fault(FaultKind.connect, trial.trouble.message))
-        granted = trial.plan.granted
-        if trial.plan.target.url:
-            tier = granted.tier.replace("_", ", ")
-            self._ok("resolve", trial.took_ns, f"{granted.host} is {', '.join(granted.addresses)} ({tier})")
-        else:
+            raise self._unresolved(trial.trouble)
+        granted, url = trial.plan.granted, trial.plan.target.url
+        if not url:
             self._step("resolve", "skipped", 0.0, "needs no network")
+            return trial.plan
+        began = monotonic_ns()
+        try:
+            site = self._site(trial.plan.target)
+            if not site.literal:  # the plan's addresses count; this is only how long it takes to ask for them
+                await asyncio.to_thread(resolve_host, site)
+        except KrawallError as error:
+            raise self._unresolved(error) from None
+        took_ns = 0 if site.literal else monotonic_ns() - began
+        tier = granted.tier.replace("_", ", ")
+        self._ok("resolve", took_ns, f"{granted.host} is {', '.join(granted.addresses)} ({tier})")
         return trial.plan
+
+    def _unresolved(self, error: KrawallError) -> _Failed:
+        self._step("resolve", "failed", 0.0, error.message, error.hint or "")
+        return _Failed(Fault(FaultKind.connect, error.message))
 
     async def _reach(self, plan: Plan) -> None:
         """Connect and shake hands on a connection of our own."""

@@ -80,16 +80,14 @@ class Targets:
     async def _trial(self, target: Target, given: str | dict[str, Any], message: str) -> Trial:
         """`given`: the target as a session is asked for it."""
         scenario = {"name": "connection test", "steps": [MESSAGE], "budget": BUDGET}
-        began = monotonic_ns()
         plan: Plan | None = None
         trouble: Refused | Unreachable | None = None
         try:
             plan = (await self._planner.plan(StartSession(scenario=scenario, target=given))).plan
         except (Refused, Unreachable) as error:
             trouble = error
-        took_ns = monotonic_ns() - began
         secrets = await self._opened(plan.target) if plan is not None else Opened({})
-        return trial(target, secrets, plan, trouble, took_ns, message)
+        return trial(target, secrets, plan, trouble, message)
 
     async def _opened(self, target: Target) -> Opened:
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from krawall.clock import monotonic_ns
 from krawall.errors import Refused, Unreachable
 from krawall.model.auth import REFERENCE
 from krawall.model.connector import Secrets
@@ -23,7 +22,7 @@ MESSAGE = "Hello! This is a connection test. Please answer in one short sentence
 class Trial:
     """A test that may begin: everything that can be known without a network is right.
 
-    `plan` is None when the guard rails or the name service said no: `trouble` holds what; `took_ns`: to find out.
+    `plan` is None when the guard rails or the name service said no: `trouble` holds what.
     `values`: of the secrets that it refers to, which are shown nowhere.
     """
 
@@ -32,27 +31,25 @@ class Trial:
     values: list[str]
     plan: Plan | None
     trouble: Refused | Unreachable | None
-    took_ns: int
     message: str = MESSAGE
 
 
 def local_trial(
-    target: Target, secrets: Secrets, folder: Path, *, confirmed: bool = False, message: str = MESSAGE
+    target: Target | None, secrets: Secrets, folder: Path, overrides: Overrides, message: str = MESSAGE
 ) -> Trial:
     """Return the trial of a target without a server; its host is looked up, nothing is sent. Blocks.
 
-    Files that it names are relative to `folder`. `confirmed`: who asks operates the host.
+    Files that it names are relative to `folder`. `overrides` are laid over it, or make it.
 
     Raises:
         DocumentError, NotFound, PluginError: the target is wrong; every place is named. Or a reference has no value.
     """
-    began = monotonic_ns()
     plan, trouble = None, None
     try:
-        plan = make_plan(_scenario(target), folder, Overrides(confirmed=confirmed), "target")
+        plan = make_plan(_scenario(target), folder, overrides, "target")
     except (Refused, Unreachable) as error:
         trouble = error
-    return trial(target, secrets, plan, trouble, monotonic_ns() - began, message)
+    return trial(target or Target(), secrets, plan, trouble, message)
 
 
 def trial(
@@ -60,7 +57,6 @@ def trial(
     secrets: Secrets,
     plan: Plan | None,
     trouble: Refused | Unreachable | None,
-    took_ns: int,
     message: str = MESSAGE,
 ) -> Trial:
     """Return the trial of a plan, or of what stood in its way.
@@ -69,12 +65,12 @@ def trial(
         DocumentError: a reference has no value.
     """
     if plan is None:
-        return Trial(target, secrets, [], plan, trouble, took_ns, message)
+        return Trial(target, secrets, [], plan, trouble, message)
     values = [secrets.resolve(f"${{{name}}}") for name in references(plan.target)]
-    return Trial(plan.target, secrets, values, plan, trouble, took_ns, message)
+    return Trial(plan.target, secrets, values, plan, trouble, message)
 
 
-def _scenario(target: Target) -> Scenario:
+def _scenario(target: Target | None) -> Scenario:
     """Return the scenario of one message."""
     assemble()
     given = {"name": "connection test", "steps": [MESSAGE], "budget": BUDGET}

@@ -11,6 +11,7 @@ import pytest
 import uvloop
 
 from krawall.model.target import Target
+from krawall.services.planning import Overrides
 from krawall.services.probing import Outcome, Step, probe
 from krawall.services.trials import local_trial
 from krawall.testing.asking import Known
@@ -38,7 +39,7 @@ def attempt(tmp_path: Path) -> Try:
     """Test a target, and return its steps by name and the outcome."""
 
     async def run(secrets: dict[str, str] | None = None, most_s: float = 10.0, **fields: Any) -> Tried:
-        trial = local_trial(Target.model_validate(fields), Known(secrets or {}), tmp_path)
+        trial = local_trial(Target.model_validate(fields), Known(secrets or {}), tmp_path, Overrides())
         told = [each async for each in probe(trial, most_s)]
         *steps, outcome = told
         assert isinstance(outcome, Outcome)

@@ -18,6 +18,7 @@ from krawall.model.connector import Connector
 from krawall.model.exchange import FaultKind, json_bytes
 from krawall.model.target import Target
 from krawall.services import probing
+from krawall.services.planning import Overrides
 from krawall.services.probing import Outcome, probe
 from krawall.services.trials import local_trial
 from krawall.testing import replies
@@ -150,7 +151,7 @@ async def test_a_secret_that_has_no_value_is_an_error_of_the_document(tmp_path: 
 
     target = Target.model_validate({"url": "http://127.0.0.1:1/", "auth": {"bearer": "${BOT_KEY}"}})
     with pytest.raises(DocumentError):
-        local_trial(target, Nothing(), tmp_path)
+        local_trial(target, Nothing(), tmp_path, Overrides())
 
 
 @pytest.mark.parametrize(
@@ -163,7 +164,7 @@ async def test_a_secret_that_has_no_value_is_an_error_of_the_document(tmp_path: 
 )
 async def test_a_target_that_is_wrong_is_refused_before_anything_happens(tmp_path: Path, fields, place):
     with pytest.raises(DocumentError) as caught:
-        local_trial(Target.model_validate(fields), Known({}), tmp_path)
+        local_trial(Target.model_validate(fields), Known({}), tmp_path, Overrides())
     assert [each.path for each in caught.value.places] == [place]
 
 
@@ -185,7 +186,7 @@ async def test_who_stops_listening_cancels_the_test(tmp_path: Path):
         gone.set()
 
     async with hostile([close()], [read(), until_gone]) as server:
-        trial = local_trial(Target.model_validate({"url": server.url()}), Known({}), tmp_path)
+        trial = local_trial(Target.model_validate({"url": server.url()}), Known({}), tmp_path, Overrides())
         told = probe(trial)
         async for each in told:
             if each.name == "send":
