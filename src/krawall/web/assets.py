@@ -1,0 +1,104 @@
+"""The files that pages load: named by their content, kept in memory, packed once. A name changes with what it stands for.
+
+Style sheets of `static/css` become one `app.css`, in order of their names. A file may refer to another (`url(inter.woff2)`,
+`from "./dom.js"`); what is served refers to the other's full name, so everything can be cached for ever.
+"""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from krawall.errors import Internal, Unavailable
+
+STATIC = Path(__file__).parent / "static"
+PREFIX = "/static/"
+MEDIA = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
+    ".json": "application/speculationrules+json",
+}
+PACKED = {".css", ".js", ".svg", ".json"}
+SHEET = "app.css"
+_REFERENCES = {
+    ".css": re.compile(r"(url\()([\w.-]+)(\))"),
+    ".js": re.compile(r"""((?:from|import) ")\./([\w.-]+)(")"""),
+}
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One file as it is served. `packed`: the same gzipped, empty where that saves nothing."""
+
+    url: str
+    body: bytes
+    packed: bytes
+    media: str
+
+
+def asset(name: str) -> str:
+    """Return the path at which a file is served: `/static/app.3f2a91c0.css`.
+
+    Raises:
+        Internal: there is no such file.
+        Unavailable: the set-up has not brought in what the pages load.
+    """
+    found = assets().get(name)
+    if found is None:
+        raise Internal(f"the pages have no file {name!r}")
+    return found.url
+
+
+@functools.cache
+def assets() -> Mapping[str, Asset]:
+    """Return every file by its plain name. Reads them once.
+
+    Raises:
+        Unavailable: the set-up has not brought in what the pages load.
+    """
+    vendor = STATIC / "vendor"
+    if not (vendor / "icons.svg").is_file():
+        raise Unavailable(
+            "the files of the pages are missing", hint="run `make setup`, or python -m krawall.web.vendor"
+        )
+    files = [path for folder in (STATIC, vendor) for path in folder.iterdir() if path.suffix in MEDIA]
+    bodies = {path.name: path.read_bytes() for path in files}
+    sheets = sorted((STATIC / "css").glob("*.css"))
+    bodies[SHEET] = b"\n".join(path.read_bytes() for path in sheets)
+    made: dict[str, Asset] = {}
+    for name in bodies:
+        _make(name, bodies, made)
+    return made
+
+
+def _make(name: str, bodies: Mapping[str, bytes], made: dict[str, Asset]) -> Asset:
+    """Return a file with its references filled in. Files that refer to each other in a circle do not exist here."""
+    if name in made:
+        return made[name]
+    stem, suffix = Path(name).stem, Path(name).suffix
+    body = bodies[name]
+    if references := _REFERENCES.get(suffix):
+        text = references.sub(
+            lambda found: (
+                f"{found[1]}{_make(found[2], bodies, made).url}{found[3]}" if found[2] in bodies else found[0]
+            ),
+            body.decode(),
+        )
+        body = text.encode()
+    digest = hashlib.sha256(body).hexdigest()[:10]
+    packed = gzip.compress(body, 9, mtime=0) if suffix in PACKED else b""
+    made[name] = Asset(f"{PREFIX}{stem}.{digest}{suffix}", body, packed, MEDIA[suffix])
+    return made[name]
+
+
+@functools.cache
+def served() -> Mapping[str, Asset]:
+    """Return every file by the path that it is served at."""
+    return {each.url: each for each in assets().values()}

@@ -1,0 +1,232 @@
+"""A real server with pages on loopback, in a thread of its own, and a real Chromium. Any error in a browser's console fails its test."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright
+
+from krawall import web
+from krawall.api.app import make_api
+from krawall.app import App, open_app
+from krawall.settings import Settings
+from krawall.testing.valkeys import valkey_server
+from krawall.web.vendor import modules_of
+
+T = TypeVar("T")
+ROOT = Path(__file__).resolve().parents[2]
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--force-color-profile=srgb",
+]  # fmt: skip
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+class Pages:
+    """A server that runs in another thread. `do` lets a test use its app: `pages.do(lambda app: app.documents.create(...))`."""
+
+    def __init__(self, app: App, loop: asyncio.AbstractEventLoop, url: str) -> None:
+        self.app = app
+        self.url = url
+        self._loop = loop
+
+    def do(self, deed: Callable[[App], Awaitable[T]]) -> T:
+        """Run a deed in the server's loop and return what it gives."""
+
+        async def doing() -> T:
+            return await deed(self.app)
+
+        return asyncio.run_coroutine_threadsafe(doing(), self._loop).result(30)
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def _serving(settings: Settings) -> AsyncIterator[tuple[App, str]]:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.bind(("127.0.0.1", 0))
+    async with open_app(settings) as app:
+        config = uvicorn.Config(
+            web.mount(make_api(app)),
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            timeout_graceful_shutdown=1,
+        )
+        server = _Server(config)
+        async with asyncio.TaskGroup() as group:
+            serving = group.create_task(server.serve([listening]))
+            while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
+                await asyncio.sleep(0.005)
+            yield app, f"http://127.0.0.1:{listening.getsockname()[1]}"
+            app.closing.set()
+            server.should_exit = True
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[Pages]:
+    """Serve pages in a thread until the end of the block."""
+    ready: Future[Pages] = Future()
+    loop = asyncio.new_event_loop()
+    over = asyncio.Event()
+
+    async def main() -> None:
+        try:
+            async with _serving(settings) as (app, url):
+                ready.set_result(Pages(app, loop, url))
+                await over.wait()
+        except BaseException as error:
+            if not ready.done():
+                ready.set_exception(error)
+            raise
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(main()), name="pages")
+    thread.start()
+    try:
+        yield ready.result(60)
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join(30)
+        loop.close()
+
+
+@pytest.fixture(scope="session")
+def one_valkey() -> Iterator[Any]:
+    with valkey_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory, one_valkey: Any) -> Iterator[Pages]:
+    """A server over an empty database, for the tests of one file."""
+    one_valkey.flush()
+    home = tmp_path_factory.mktemp("pages")
+    with serving(Settings(data=home, redis=one_valkey.url, worker=False, requests_per_s=100_000)) as found:
+        yield found
+
+
+# the browser ------------------------------------------------------------------------------------------------------------
+
+
+def chromium() -> str:
+    """Return a Chromium: KRAWALL_CHROMIUM, one on PATH, else one that is installed now. Fails with what to install."""
+    if named := os.environ.get("KRAWALL_CHROMIUM"):
+        return named
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    found = next((path for name in names if (path := shutil.which(name))), "")
+    if not found and hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
+        subprocess.run(["apt-get", "update", "-qq"], check=False)
+        subprocess.run(["apt-get", "install", "-y", "-qq", "chromium"], check=False)
+        found = shutil.which("chromium") or ""
+    return found
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    path = chromium()
+    return {**browser_type_launch_args, "args": FLAGS, "headless": True, **({"executable_path": path} if path else {})}
+
+
+@pytest.fixture(scope="session")
+def launch_browser(launch_browser: Callable[..., Browser], playwright: Playwright) -> Callable[..., Browser]:
+    """As the plugin does; where there is no browser at all, Playwright's own is brought in, or the test says what to install."""
+
+    def launch(**more: Any) -> Browser:
+        path = chromium() or playwright.chromium.executable_path
+        if not Path(path).is_file():
+            subprocess.run(["playwright", "install", "chromium"], check=False)
+        if not Path(path).is_file():
+            pytest.fail("these tests need Chromium: install the package `chromium`, or set KRAWALL_CHROMIUM to one")
+        return launch_browser(**more)
+
+    return launch
+
+
+@pytest.fixture
+def browser_context_args(browser_context_args: dict[str, Any], pages: Pages) -> dict[str, Any]:
+    return {
+        **browser_context_args,
+        "base_url": pages.url,
+        "reduced_motion": "reduce",
+        "viewport": {"width": 1440, "height": 900},
+    }
+
+
+@pytest.fixture
+def context(context: BrowserContext) -> Iterator[BrowserContext]:
+    """Fails the test when a page of it wrote an error to its console or threw one. Expected ones: `forgive`."""
+    said: list[str] = []
+    forgiven: list[str] = []
+
+    def listen(page: Page) -> None:
+        page.on(
+            "console", lambda message: said.append(_words(message)) if message.type in ("error", "warning") else None
+        )
+        page.on("pageerror", lambda error: said.append(str(error)))
+
+    context.on("page", listen)
+    context.forgiven = forgiven  # type: ignore[attr-defined]
+    yield context
+    assert [words for words in said if not any(each in words for each in forgiven)] == []
+
+
+def _words(message: ConsoleMessage) -> str:
+    return f"{message.type}: {message.text} ({message.location.get('url', '')})"
+
+
+@pytest.fixture
+def forgive(context: BrowserContext) -> Callable[[str], None]:
+    """Say which words an expected error of the console has."""
+    return context.forgiven.append  # type: ignore[attr-defined, no-any-return]
+
+
+@pytest.fixture(scope="session")
+def axe_source() -> str:
+    return (modules_of(ROOT) / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def violations(axe_source: str) -> Callable[[Page], list[str]]:
+    """`violations(page)` gives what axe finds against WCAG 2.2 AA: rule, and where."""
+
+    def look(page: Page) -> list[str]:
+        page.evaluate(axe_source + ";0")
+        found = page.evaluate("tags => axe.run(document, {runOnly: tags})", WCAG)
+        return [
+            f"{each['id']}: {node['target']} {node['failureSummary'].splitlines()[-1].strip()}"
+            for each in found["violations"]
+            for node in each["nodes"]
+        ]
+
+    return look
+
+
+@pytest.fixture
+def shot(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
+    """Keep a picture in build/shots when KRAWALL_SHOTS is set, for a person to look at."""
+
+    def take(page: Page, name: str) -> None:
+        if os.environ.get("KRAWALL_SHOTS"):
+            folder = ROOT / "build" / "shots"
+            folder.mkdir(parents=True, exist_ok=True)
+            page.screenshot(path=folder / f"{name}.png", full_page=True)
+
+    return take
