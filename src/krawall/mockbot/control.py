@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from krawall.mockbot import anthropic, openai
+from krawall.mockbot import anthropic, gemini, ollama, openai
 from krawall.mockbot.behaviour import Behaviour
 from krawall.mockbot.chat import Request, authorized
-from krawall.mockbot.dialect import Dialect
 from krawall.mockbot.state import State
 
 _encode = msgspec.json.Encoder().encode
@@ -40,10 +39,32 @@ def not_allowed(methods: list[str]) -> Page:
 
 
 def _models(state: State, request: Request) -> Page:
-    dialect: Dialect = anthropic if request.header(anthropic.NEEDS[0]) else openai
-    if not authorized(state.behaviour.api_key, request, dialect.KEYS):
-        return Page(dialect.error(401, "the API key is missing or wrong"), 401)
-    return Page(anthropic.models() if dialect is anthropic else openai.models())
+    if request.header(anthropic.NEEDS[0]):
+        return _listed(state, request, anthropic.KEYS, anthropic.error, anthropic.models)
+    if request.header(gemini.KEYS[0]):
+        return _models_too(state, request)
+    return _listed(state, request, openai.KEYS, openai.error, openai.models)
+
+
+def _models_too(state: State, request: Request) -> Page:
+    return _listed(state, request, gemini.KEYS, gemini.error, gemini.models)
+
+
+def _tags(state: State, request: Request) -> Page:
+    return _listed(state, request, ollama.KEYS, ollama.error, ollama.tags)
+
+
+def _listed(
+    state: State,
+    request: Request,
+    keys: tuple[bytes, ...],
+    error: Callable[[int, str], bytes],
+    models: Callable[[], bytes],
+) -> Page:
+    """List the models to whoever has the key."""
+    if not authorized(state.behaviour.api_key, request, keys):
+        return Page(error(401, "the API key is missing or wrong"), 401)
+    return Page(models())
 
 
 def _health(state: State, request: Request) -> Page:
@@ -80,6 +101,8 @@ def _oracle(state: State, request: Request) -> Page:
 
 _PAGES: dict[str, dict[str, Callable[[State, Request], Page]]] = {
     "/v1/models": {"GET": _models},
+    gemini.MODELS: {"GET": _models_too},
+    "/api/tags": {"GET": _tags},
     "/health": {"GET": _health},
     "/stats": {"GET": _stats},
     "/reset": {"POST": _reset},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from krawall.mockbot import anthropic, openai, responses, simple
+from krawall.mockbot import anthropic, gemini, ollama, openai, responses, simple
 from krawall.mockbot.dialect import Dialect
 
 _FIXED: dict[str, Dialect] = {
@@ -10,6 +10,7 @@ _FIXED: dict[str, Dialect] = {
     simple.PATH: simple,
     anthropic.PATH: anthropic,
     responses.PATH: responses,
+    ollama.PATH: ollama,
 }
 
 
@@ -20,4 +21,4 @@ def dialect_at(path: str, query: str) -> Dialect | None:
         return fixed
     if openai.is_deployment(path):
         return responses if path.endswith("/responses") else openai
-    return None
+    return gemini.at(path, query)
