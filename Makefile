@@ -16,12 +16,13 @@ help:  ## list the targets
 
 setup: $(STAMP)  ## make .venv with the locked packages (quick when nothing changed)
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock pyproject.toml package-lock.json
 	@$(PYTHON) -c 'import sys; sys.exit("Krawall needs Python 3.11 or newer: make PYTHON=python3.12 ..." if sys.version_info < (3, 11) else 0)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "python3 -m venv does not work here; on Debian: apt-get install python3-venv"; exit 1; }
 	@echo "installing the locked packages into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m krawall.web.vendor
 	@touch $(STAMP)
 
 demo: setup  ## play a session against the built-in mock bot and write its report
@@ -36,7 +37,7 @@ check: setup  ## format, lint, types, imports, unit, contract and invariant test
 	@$(SIDE_BY_SIDE) tests/unit tests/contract tests/invariants tests/typing
 
 test: check  ## check, then the tests over real sockets and processes
-	@$(SIDE_BY_SIDE) tests/integration tests/e2e
+	@$(SIDE_BY_SIDE) tests/integration tests/web tests/e2e
 
 test-postgres: setup  ## the tests of API, access and store once more, on PostgreSQL
 	@KRAWALL_TEST_DATABASE=postgresql $(BIN)/pytest tests/contract/store tests/integration/access tests/integration/api tests/integration/sessions_api
@@ -57,4 +58,4 @@ lock: setup  ## resolve again and write requirements.lock
 	  --no-emit-index-url --no-header --no-annotate --quiet -o requirements.lock
 
 clean:  ## remove what set-up and tests made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist src/krawall/web/static/vendor

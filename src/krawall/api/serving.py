@@ -9,8 +9,8 @@ import socket
 from collections.abc import Callable, Generator
 
 import uvicorn
+from fastapi import FastAPI
 
-from krawall.api.app import make_api
 from krawall.app import App
 
 GRACE_S = 5
@@ -37,15 +37,21 @@ class _Server(uvicorn.Server):
 
 
 async def serve(
-    app: App, listening: socket.socket, *, stop: asyncio.Event, now: asyncio.Event, ready: Callable[[], None]
+    app: App,
+    api: FastAPI,
+    listening: socket.socket,
+    *,
+    stop: asyncio.Event,
+    now: asyncio.Event,
+    ready: Callable[[], None],
 ) -> None:
-    """Serve the API on a bound socket until `stop` is set: streams end, requests under way may finish.
+    """Serve an API, with or without pages, on a bound socket until `stop` is set: streams end, requests under way may finish.
 
     `now`: they may not. `ready` is called when the first request can be made.
     """
     proxies = app.settings.proxies
     config = uvicorn.Config(
-        make_api(app, app.tracing),
+        api,
         http="httptools",
         ws="none",
         lifespan="off",

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from krawall import logs
+from krawall import logs, web
+from krawall.api.app import make_api
 from krawall.api.serving import serve as serve_api
 from krawall.app import App
 from krawall.cli.installation import environment_of, installation
@@ -79,7 +80,8 @@ async def _serve(settings: Settings, listening: socket.socket) -> None:
                 if settings.worker:
                     group.create_task(keeper.keep(ending.stop, ending.now))
 
-            await serve_api(app, listening, stop=ending.stop, now=ending.now, ready=ready)
+            api = web.mount(make_api(app, app.tracing))
+            await serve_api(app, api, listening, stop=ending.stop, now=ending.now, ready=ready)
 
 
 async def _guard(app: App, settings: Settings) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx2
 
+from krawall.api.app import make_api
 from krawall.api.serving import serve
 from krawall.app import App
 from krawall.ids import new_id
@@ -35,7 +36,7 @@ async def served(app: App) -> AsyncIterator[httpx2.AsyncClient]:
     listening.listen(128)
     stop, now, ready = asyncio.Event(), asyncio.Event(), asyncio.Event()
     async with asyncio.TaskGroup() as group:
-        group.create_task(serve(app, listening, stop=stop, now=now, ready=ready.set))
+        group.create_task(serve(app, make_api(app, app.tracing), listening, stop=stop, now=now, ready=ready.set))
         await ready.wait()
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         async with httpx2.AsyncClient(base_url=url, timeout=PATIENCE_S) as client:
