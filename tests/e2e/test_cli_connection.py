@@ -75,3 +75,16 @@ def test_a_server_tests_what_it_keeps(run: Callable[..., Ran], bot: str, tmp_pat
         assert bad.code == 30
         assert json.loads(bad.out)["steps"][1]["state"] == "failed"
         assert run("nobody", KRAWALL_SERVER=home.url).code == 2
+
+
+def test_what_is_detected_can_be_kept_and_works(bot: str, tmp_path: Path) -> None:
+    found = krawall("targets", "detect", f"{bot}/chat", "--name", "shop", cwd=tmp_path)
+    assert found.code == 0, found.err
+    assert found.out.startswith("kind: target\nname: shop\npreset: custom-http\n")
+    assert "the chatbot answered" in found.err
+    (tmp_path / "shop.yaml").write_text(found.out)
+    assert krawall("targets", "test", "shop.yaml", cwd=tmp_path).code == 0
+    quiet = krawall("targets", "detect", f"{bot}/nothing", "--json", cwd=tmp_path)
+    assert quiet.code == 30
+    assert quiet.err == ""
+    assert quiet.json["works"] is False

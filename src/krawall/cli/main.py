@@ -68,6 +68,7 @@ GROUPS: dict[str, tuple[str, Commands]] = {
         {
             **_of_kind("targets"),
             "confirm": ("krawall.cli.targets:confirm", "Say that you operate a target on a private address."),
+            "detect": ("krawall.cli.detecting:detect_", "Find out what a chatbot speaks, and print a target to keep."),
             "test": ("krawall.cli.probing:try_", "Send one message and show every step on the way to its reply."),
         },
     ),
