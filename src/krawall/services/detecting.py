@@ -189,7 +189,11 @@ def _custom(site: Site) -> Guess:
         if "/socket.io" in site.path and site.scheme in ("ws", "wss", "http", "https")
         else _CUSTOM[site.scheme]
     )
-    return Guess({"preset": name, "url": site.origin + site.path}, 0, (f"nothing more is known than that it begins with {site.scheme}://",))
+    return Guess(
+        {"preset": name, "url": site.origin + site.path},
+        0,
+        (f"nothing more is known than that it begins with {site.scheme}://",),
+    )
 
 
 # the whole -----------------------------------------------------------------------------------------------
