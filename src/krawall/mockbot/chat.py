@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from hmac import compare_digest
 from urllib.parse import parse_qs
 
@@ -12,7 +13,7 @@ from krawall.mockbot.behaviour import Rules
 from krawall.mockbot.delivery import Delivery, Script
 from krawall.mockbot.dialect import BadRequest, Call, Dialect, Reply
 from krawall.mockbot.fate import Fate
-from krawall.mockbot.replies import Stream, Whole, play_stream, play_whole
+from krawall.mockbot.replies import Stream, Whole, play_accepted, play_stream, play_whole
 from krawall.mockbot.state import State
 
 _MESSAGES = {429: "rate limit reached, try again later"}
@@ -69,7 +70,7 @@ def script(state: State, dialect: Dialect, request: Request, delivery: Delivery)
         call = dialect.parse(request.body)
         state.check(call)
     except BadRequest as error:
-        return _refused(dialect, delivery, received, 400, str(error))
+        return _refused(dialect, delivery, received, error.status, str(error))
     fate = state.fates.decide(rules, received)
     if fate.status != 200:
         due = state.fates.reply_due(rules, fate)
@@ -92,6 +93,11 @@ def _answered(state: State, dialect: Dialect, call: Call, delivery: Delivery, ru
     tokens = said.tokens
     if said.thoughts and (call.shows_thoughts or not call.stream):
         delivery.record.thoughts = len(said.thoughts)
+    if call.deferred:
+        ready = state.fates.reply_due(rules, fate)
+        body = state.jobs.accept(reply, ready, fails=fate.cut == "error")
+        cut_at = fate.cut_at if fate.cut == "disconnect" else None
+        return play_whole(delivery, Whole(delivery.record.received_ns, 202, body, tokens, cut_at=cut_at))
     if not call.stream:
         cut_at = fate.cut_at if fate.cut == "disconnect" else None
         whole = Whole(state.fates.reply_due(rules, fate), 200, dialect.whole(reply), tokens, cut_at=cut_at)
@@ -100,7 +106,11 @@ def _answered(state: State, dialect: Dialect, call: Call, delivery: Delivery, ru
     dues = state.fates.token_dues(rules, fate, tokens)
     at, seed = int(fate.cut_at * tokens), f"{behaviour.seed} {number}"
     stream = Stream(dialect.events(reply), dues, behaviour.split, seed, fate.cut, at, dialect.STREAM)
-    return play_stream(delivery, stream)
+    listener = state.channels.listener(call.channel) if call.channel else None
+    if listener is None:
+        return play_stream(delivery, stream)
+    begin = partial(listener.say, stream, delivery.oracle, delivery.record, keep=delivery.keep)
+    return play_accepted(delivery, delivery.record.received_ns, dialect.whole(reply), begin)
 
 
 def _refused(dialect: Dialect, delivery: Delivery, due_ns: int, status: int, message: str, more: bytes = b"") -> Script:

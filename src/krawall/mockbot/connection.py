@@ -9,13 +9,14 @@ from typing import cast
 import httptools
 
 from krawall.clock import monotonic_ns
-from krawall.mockbot import openai
-from krawall.mockbot.chat import Request, script
+from krawall.mockbot import openai, simple
+from krawall.mockbot.channels import Listener
+from krawall.mockbot.chat import Request, authorized, script
 from krawall.mockbot.control import Page, not_allowed, page
 from krawall.mockbot.delivery import Delivery, Player, head, sized
 from krawall.mockbot.dialect import Dialect
 from krawall.mockbot.pacer import Pacer
-from krawall.mockbot.routes import dialect_at
+from krawall.mockbot.routes import dialect_at, stream_at
 from krawall.mockbot.state import State
 
 _HOP_BY_HOP = (b"connection", b"upgrade", b"http2-settings")
@@ -34,6 +35,8 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[Request] = deque()
         self._player: Player | None = None
+        self._listening = ""
+        self._listener: Listener | None = None
         self._busy = False
         self._closing = False
         self._paused = False
@@ -58,6 +61,8 @@ class Connection(asyncio.Protocol):
         self._waiting.clear()
         if self._player and self._busy:
             self._player.stop()
+        if self._listener:
+            self._state.channels.leave(self._listening, self._listener)
         self._state.open -= 1
         self._open.discard(self)
 
@@ -138,7 +143,10 @@ class Connection(asyncio.Protocol):
     def _answer(self, request: Request) -> None:
         dialect = dialect_at(request.path, request.query)
         if dialect is None:
-            self._page(request)
+            if name := stream_at(request.path):
+                self._listen(request, name)
+            else:
+                self._send(request, page(self._state, request))
         elif request.method != "POST":
             self._send(request, not_allowed(["POST"]))
         else:
@@ -170,8 +178,23 @@ class Connection(asyncio.Protocol):
         elif self._waiting:
             asyncio.get_running_loop().call_soon(self._drain)
 
-    def _page(self, request: Request) -> None:
-        self._send(request, page(self._state, request))
+    def _listen(self, request: Request, name: str) -> None:
+        """Keep the connection as the stream of that id."""
+        if request.method != "GET":
+            self._send(request, not_allowed(["GET"]))
+        elif not authorized(self._state.behaviour.api_key, request, simple.KEYS):
+            self._send(request, Page(simple.error(401, "the API key is missing or wrong"), 401))
+        else:
+            self._busy = True
+            self._listening = name
+            self._listener = Listener(
+                name,
+                self._transport,
+                lambda script, delivery: Player(script, delivery, self._pacer, self._state),
+                chunked=request.version != "1.0",
+                close=not request.keep_alive,
+            )
+            self._state.channels.listen(name, self._listener)
 
     def _send(self, request: Request, answer: Page) -> None:
         close = not request.keep_alive

@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 import msgspec
 
-from krawall.mockbot import anthropic, gemini, ollama, openai
+from krawall.clock import monotonic_ns
+from krawall.mockbot import anthropic, gemini, jobs, ollama, openai
 from krawall.mockbot.behaviour import Behaviour
 from krawall.mockbot.chat import Request, authorized
 from krawall.mockbot.state import State
 
+_JOB = f"{jobs.PATH}/"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -26,6 +28,8 @@ class Page(msgspec.Struct, frozen=True):
 def page(state: State, request: Request) -> Page:
     """Answer a request to a path that is not a chat: 404 for an unknown path, 405 for the wrong method."""
     methods = _PAGES.get(request.path)
+    if methods is None and request.path.startswith(_JOB):
+        methods = {"GET": _job}
     if methods is None:
         return Page(openai.error(404, f"there is no {request.path} here"), 404)
     handle = methods.get("GET" if request.method == "HEAD" else request.method)
@@ -65,6 +69,13 @@ def _listed(
     if not authorized(state.behaviour.api_key, request, keys):
         return Page(error(401, "the API key is missing or wrong"), 401)
     return Page(models())
+
+
+def _job(state: State, request: Request) -> Page:
+    if not authorized(state.behaviour.api_key, request, jobs.KEYS):
+        return Page(jobs.error(401, "the API key is missing or wrong"), 401)
+    found = state.jobs.look(request.path.removeprefix(_JOB), monotonic_ns())
+    return Page(found) if found else Page(jobs.error(404, "there is no such job"), 404)
 
 
 def _health(state: State, request: Request) -> Page:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Generator
 from http import HTTPStatus
+from typing import Protocol
 
 import msgspec
 
 from krawall.clock import monotonic_ns
+from krawall.mockbot.fate import Fates
 from krawall.mockbot.oracle import Oracle, Record
 from krawall.mockbot.pacer import Pacer
-from krawall.mockbot.state import State
 
 Script = Generator[int, None, None]
 
@@ -52,10 +53,16 @@ class Delivery(msgspec.Struct):
         self.finished()
 
 
+class Fated(Protocol):
+    """Whoever knows what happens to requests now: the server's state."""
+
+    fates: Fates
+
+
 class Player:
     """Plays one script: lives from the request to the end of its reply, or of its connection."""
 
-    def __init__(self, script: Script, delivery: Delivery, pacer: Pacer, state: State) -> None:
+    def __init__(self, script: Script, delivery: Delivery, pacer: Pacer, state: Fated) -> None:
         self._script = script
         self._delivery = delivery
         self._pacer = pacer

@@ -16,7 +16,11 @@ EVENT_STREAM = b"text/event-stream; charset=utf-8"
 
 
 class BadRequest(Exception):
-    """The body is not a request of this dialect; the message is for the client."""
+    """What came cannot be answered; the message and the status are for the client."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -27,6 +31,7 @@ class Call(msgspec.Struct, frozen=True):
     unless `store` is off.
     `instructions` are a chained call's own and are not held. `shows_thoughts` is off where the client did not ask to see
     them: they take their time and are billed unseen. `cache` is off where the client did not ask for a prompt cache.
+    `deferred`: the reply is a job to poll for; `channel`: it goes to whoever listens on the stream of that id.
     """
 
     ask: Ask
@@ -40,6 +45,8 @@ class Call(msgspec.Struct, frozen=True):
     instructions: str = ""
     shows_thoughts: bool = True
     cache: bool = True
+    deferred: bool = False
+    channel: str = ""
 
 
 class Reply(msgspec.Struct, frozen=True):

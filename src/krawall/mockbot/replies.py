@@ -6,7 +6,7 @@ Every time stamp is taken right before its bytes are handed to the kernel.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from random import Random
 
 import msgspec
@@ -69,13 +69,28 @@ def play_whole(delivery: Delivery, whole: Whole) -> Script:
     delivery.end("done")
 
 
+def play_accepted(delivery: Delivery, due_ns: int, body: bytes, begin: Callable[[], None]) -> Script:
+    """Send the answer to a request whose reply goes elsewhere, then begin that; the record belongs to the reply."""
+    yield due_ns
+    delivery.record.status = 202
+    start = head(202, b"application/json", sized(body), close=delivery.close)
+    delivery.transport.write(start + body)
+    delivery.finished()
+    begin()
+
+
 def play_stream(delivery: Delivery, stream: Stream) -> Script:
-    """Send the head at once, then each token when it is due, then the end or the cut."""
+    """Send the head at once, then what `play_events` sends."""
     framing = Framing(delivery.chunked, delivery.gzip)
     delivery.record.status = 200
     early = stream.events.early(monotonic_ns())
     start = framing.head(delivery.close, stream.kind)
     delivery.transport.write(start + framing.pack(early) if early else start)
+    yield from play_events(delivery, stream, framing)
+
+
+def play_events(delivery: Delivery, stream: Stream, framing: Framing) -> Script:
+    """Send each token when it is due, then the end or the cut."""
     yield from (_one_by_one if stream.split == "token" else _split)(delivery, stream, framing)
     if not stream.cut:
         delivery.end("done")
@@ -86,7 +101,7 @@ def play_stream(delivery: Delivery, stream: Stream) -> Script:
         delivery.transport.write(said + framing.end())
         delivery.end("failed")
     elif stream.cut == "truncate":
-        delivery.transport.write(framing.end())
+        delivery.transport.write(framing.finish())
         delivery.end("truncated")
     else:
         delivery.transport.abort()
@@ -106,7 +121,7 @@ def _one_by_one(delivery: Delivery, stream: Stream, framing: Framing) -> Script:
             write(framing.pack(data))
             delivery.oracle.token(record, now, stream.dues[index], delivery.keep)
         else:
-            delivery.oracle.tokens_out += 1  # thought, not shown
+            delivery.oracle.tokens_out += 1  # thought, not shown; or sent with a later one
         if index + 1 == total:
             *rest, last = events.ending(monotonic_ns())
             for event in rest:
@@ -151,10 +166,14 @@ def _batches(stream: Stream, rng: Random) -> Iterator[range]:
 
 
 class Framing:
-    """Packs events into the body of a stream: compressed if wished, chunked unless the client speaks HTTP/1.0."""
+    """Packs events into the body of a stream: compressed if wished, chunked unless the client speaks HTTP/1.0.
 
-    def __init__(self, chunked: bool, gzip: bool) -> None:
+    A `lasting` stream does not end with a reply.
+    """
+
+    def __init__(self, chunked: bool, gzip: bool, lasting: bool = False) -> None:
         self._chunked = chunked
+        self._lasting = lasting
         self._packer = zlib.compressobj(wbits=_GZIP_WINDOW) if gzip else None
 
     def head(self, close: bool, kind: bytes) -> bytes:
@@ -168,6 +187,11 @@ class Framing:
         return b"%x\r\n%s\r\n" % (len(data), data) if self._chunked else data
 
     def end(self) -> bytes:
+        """Return what ends a reply."""
+        return b"" if self._lasting else self.finish()
+
+    def finish(self) -> bytes:
+        """Return what ends the stream."""
         rest = self._packer.flush() if self._packer else b""
         if not self._chunked:
             return rest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from krawall.mockbot import anthropic, gemini, ollama, openai, responses, simple
+from krawall.mockbot import anthropic, channels, gemini, jobs, ollama, openai, responses, simple
 from krawall.mockbot.dialect import Dialect
 
 _FIXED: dict[str, Dialect] = {
@@ -11,6 +11,7 @@ _FIXED: dict[str, Dialect] = {
     anthropic.PATH: anthropic,
     responses.PATH: responses,
     ollama.PATH: ollama,
+    jobs.PATH: jobs,
 }
 
 
@@ -21,4 +22,11 @@ def dialect_at(path: str, query: str) -> Dialect | None:
         return fixed
     if openai.is_deployment(path):
         return responses if path.endswith("/responses") else openai
+    if path.startswith(channels.SEND_AT) and len(path) > len(channels.SEND_AT):
+        return channels.Send(path.removeprefix(channels.SEND_AT))
     return gemini.at(path, query)
+
+
+def stream_at(path: str) -> str:
+    """Return the id of the stream that is listened to at a path, empty where there is none."""
+    return path.removeprefix(channels.STREAM_AT) if path.startswith(channels.STREAM_AT) else ""

@@ -9,8 +9,10 @@ import msgspec
 from krawall.clock import monotonic_ns
 from krawall.mockbot.behaviour import Behaviour, Rules, overridden, rules
 from krawall.mockbot.bot import Answer, Speaker
+from krawall.mockbot.channels import Channels
 from krawall.mockbot.dialect import BadRequest, Call
 from krawall.mockbot.fate import Fates
+from krawall.mockbot.jobs import Jobs
 from krawall.mockbot.oracle import Oracle
 from krawall.mockbot.personas import Message
 
@@ -25,6 +27,7 @@ class State:
     def __init__(self, behaviour: Behaviour) -> None:
         self.open = 0
         self.speaker = Speaker()
+        self.channels = Channels()
         self.behave(behaviour)
         self.reset()
 
@@ -36,8 +39,9 @@ class State:
         self.fates = Fates(behaviour, monotonic_ns())
 
     def reset(self) -> None:
-        """Begin as when started: no counts, no log, no conversations; the behaviour stays and begins anew."""
+        """Begin as when started: no counts, no log, no conversations, no jobs; the behaviour stays and begins anew."""
         self.oracle = Oracle()
+        self.jobs = Jobs()
         self._held: OrderedDict[str, list[Message]] = OrderedDict()
         self._named = 0
         self.fates = Fates(self.behaviour, monotonic_ns())
@@ -54,9 +58,11 @@ class State:
         return known
 
     def check(self, call: Call) -> None:
-        """Raise BadRequest for a chained call that follows a reply which is not held."""
+        """Raise BadRequest for a call that follows a reply which is not held, or is for a stream with no listener."""
         if call.chained and call.conversation and call.conversation not in self._held:
             raise BadRequest(f"Previous response with id '{call.conversation}' not found.")
+        if call.channel and self.channels.listener(call.channel) is None:
+            raise BadRequest(f"nobody listens on the stream {call.channel!r}", 409)
 
     def recall(self, call: Call) -> Call:
         """Put the held history before the message, and name the conversation, where the server holds it."""
