@@ -10,8 +10,8 @@ from typing import Literal
 from krawall.wire.document import NotMapped, decode_any
 from krawall.wire.sse import EventParser
 
-MOST_DOCUMENTS = 2_000
-MOST_VALUES = 50_000
+MOST_DOCUMENTS = 1_000
+MOST_VALUES = 5_000  # of one document
 MOST_DEPTH = 24
 _PLAIN = re.compile(r"[^\W\d][\w-]*")
 _QUOTABLE = re.compile(r"[^'\"\\\x00-\x1f]*")
@@ -59,7 +59,7 @@ def see(pieces: Sequence[bytes]) -> Seen:
     lines = [line for line in body.split(b"\n") if line.strip()]
     for shape, parts in (("lines", lines), ("messages", [piece for piece in pieces if piece.strip()])):
         found = _documents(parts)
-        if found and len(found) >= len(parts) - 1:
+        if found and len(found) >= min(len(parts), MOST_DOCUMENTS) - 1:
             return Seen("lines" if shape == "lines" else "messages", found, kind_key=_kind_key(found))
     return Seen("text", [], body.decode("utf-8", "replace"))
 
@@ -119,7 +119,9 @@ def _name(key: str) -> str:
 def _documents(parts: Sequence[bytes]) -> list[object]:
     """Return the parts that are JSON objects or lists (or texts), decoded."""
     found: list[object] = []
-    for part in parts[:MOST_DOCUMENTS]:
+    if len(parts) > MOST_DOCUMENTS:  # what ends a stream says more than what is in its midst
+        parts = [*parts[: MOST_DOCUMENTS // 2], *parts[-MOST_DOCUMENTS // 2 :]]
+    for part in parts:
         try:
             document = decode_any(part)
         except NotMapped:

@@ -25,9 +25,14 @@ class Overheard:
 
     def text(self, way: str, redact: Callable[[str], str]) -> str:
         """Return the beginning as text."""
+        return "\n".join(self.messages(way, redact))[:SHOWN]
+
+    def messages(self, way: str, redact: Callable[[str], str]) -> list[str]:
+        """Return the body, or each message of a connection. A secret may be cut in two by the pieces, so they are joined first."""
         pieces = self.pieces[way]
-        joined = b"".join(pieces) if way == "sent" or _is_one_body(pieces) else b"\n".join(pieces)
-        return redact(joined.decode("utf-8", "replace"))[:SHOWN]
+        if way == "sent" or _is_one_body(pieces):
+            pieces = [b"".join(pieces)]
+        return [redact(piece.decode("utf-8", "replace")) for piece in pieces]
 
 
 def _is_one_body(pieces: list[bytes]) -> bool:

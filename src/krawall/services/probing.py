@@ -298,8 +298,13 @@ class _Test:
     # the outcome ------------------------------------------------------------------------------------------
 
     def _suggestions(self, fault: Fault | None) -> list[Suggestion]:
-        received = [self._redact(piece.decode("utf-8", "replace")).encode() for piece in self._kept.pieces["received"]]
-        return suggest(received, self._trial.message, fault is not None and (fault.status or 0) >= 400)
+        received = self._kept.messages("received", self._redact)
+        return suggest(
+            [message.encode() for message in received],
+            self._trial.message,
+            fault is not None and (fault.status or 0) >= 400,
+            self._redact,
+        )
 
     def _outcome(self, reply: Reply | None, fault: Fault | None) -> Outcome:
         mark = self._mark

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -51,23 +51,26 @@ class _Found:
         return "".join(value for value in self.values if isinstance(value, str))
 
 
-def suggest(pieces: Sequence[bytes], said: str = "", failed: bool = False) -> list[Suggestion]:
+def suggest(
+    pieces: Sequence[bytes], said: str = "", failed: bool = False, scrub: Callable[[str], str] = str
+) -> list[Suggestion]:
     """Return suggestions for a reply, by part and likelihood.
 
     Args:
         pieces: the body as it came, or the messages of a connection.
         said: what the target was asked, which is rarely its answer.
         failed: the reply's status was that of an error.
+        scrub: takes out of samples what nobody may see.
     """
     seen = see(pieces)
     found = _grouped(seen)
-    made = [*_format(seen, found), *_ranked("text", ((_text_score(each, seen, said), each) for each in found))]
-    made += _ranked("reasoning", ((_reasoning_score(each), each) for each in found))
-    made += _ranked("finish", ((_word_score(each, _FINISH), each) for each in found))
-    made += _ranked("error", ((_error_score(each, failed), each) for each in found))
-    made += _ranked("conversation_id", ((_id_score(each), each) for each in found))
+    made = [*_format(seen, found), *_ranked("text", scrub, ((_text_score(each, seen, said), each) for each in found))]
+    made += _ranked("reasoning", scrub, ((_reasoning_score(each), each) for each in found))
+    made += _ranked("finish", scrub, ((_word_score(each, _FINISH), each) for each in found))
+    made += _ranked("error", scrub, ((_error_score(each, failed), each) for each in found))
+    made += _ranked("conversation_id", scrub, ((_id_score(each), each) for each in found))
     for part in _USAGE:
-        made += _ranked(part, ((_usage_score(each, part), each) for each in found))
+        made += _ranked(part, scrub, ((_usage_score(each, part), each) for each in found))
     if seen.end:
         made.append(Suggestion("done", seen.end, seen.end))
     return made
@@ -79,17 +82,19 @@ def _format(seen: Seen, found: list[_Found]) -> list[Suggestion]:
     return [Suggestion("format", "text", seen.text[:_SAMPLE])] if seen.shape == "text" and not found else []
 
 
-def _ranked(part: Part, scored: Iterable[tuple[float, _Found]]) -> list[Suggestion]:
+def _ranked(part: Part, scrub: Callable[[str], str], scored: Iterable[tuple[float, _Found]]) -> list[Suggestion]:
     """Return the best few of those that have a chance at all."""
-    best = sorted((-score, len(each.keys), each.path, each) for score, each in scored if score > 0)
-    return [Suggestion(part, path, _sample(part, each)) for _, _, path, each in best[:MOST_PER_PART]]
+    likely = [(-score, len(each.keys), each.path, each) for score, each in scored if score > 0]
+    best = sorted(likely, key=lambda found: found[:3])
+    readable = [each for *_, path, each in best[: 3 * MOST_PER_PART] if _is_path(path)]
+    return [Suggestion(part, each.path, scrub(_sample(part, each))[:_SAMPLE]) for each in readable[:MOST_PER_PART]]
 
 
 def _sample(part: Part, found: _Found) -> str:
     if part in ("text", "reasoning"):
-        return found.text[:_SAMPLE]
+        return found.text
     value = max((count(each) or 0 for each in found.values), default=0) if part in _USAGE else found.values[-1]
-    return str(value)[:_SAMPLE]
+    return str(value)
 
 
 # what is where -------------------------------------------------------------------------------------------
@@ -112,7 +117,7 @@ def _grouped(seen: Seen) -> list[_Found]:
             made.append(
                 _Found(guarded, first.names, [leaf.value for leaf in mine], first.role, f"{first.kind} {kind}".strip())
             )
-    return [each for each in made if _is_path(each.path)]
+    return made
 
 
 def _event_kind(document: object, key: str) -> str:

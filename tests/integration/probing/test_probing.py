@@ -23,7 +23,7 @@ from krawall.services.probing import Outcome, probe
 from krawall.services.trials import local_trial
 from krawall.testing import replies
 from krawall.testing.asking import Known
-from krawall.testing.hostile import close, endless, hostile, read, reset, send, wait
+from krawall.testing.hostile import close, endless, hostile, pieces, read, reset, send, wait
 
 ALL = ["resolve", "connect", "tls", "send", "first token", "reply"]
 GOOD = replies.whole(replies.chat("fine"))
@@ -142,6 +142,28 @@ async def test_the_secret_is_sent_and_shown_nowhere(attempt):
     assert outcome.ok
     assert outcome.text == "your key is ***"
     assert KEY not in repr((steps, outcome))
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_secret_that_arrives_in_pieces_is_not_shown_either(attempt, stream):
+    body = json_bytes({"note": KEY, "answer": f"the key is {KEY}"})
+    reply = replies.chunked(b"data: %b\n\n" % body) if stream else replies.whole(body)
+    async with hostile([close()], [read(), pieces(reply)]) as server:
+        steps, outcome = await attempt(
+            {"BOT_KEY": KEY}, url=server.url(), stream=stream, auth={"header": {"x-key": "${BOT_KEY}"}}
+        )
+    assert KEY not in repr((steps, outcome))
+    assert "the key is ***" in outcome.raw_received
+    assert next(each.sample for each in outcome.suggestions if each.part == "text") == "the key is ***"
+
+
+async def test_a_secret_that_is_said_token_by_token_is_in_no_sample(attempt):
+    said = [replies.delta(part) for part in ("your key is ", KEY[:9], KEY[9:])]
+    stream = replies.chunked(*said, replies.finish(), replies.DONE)
+    async with hostile([close()], [read(), send(stream)]) as server:
+        _, outcome = await attempt({"BOT_KEY": KEY}, url=server.url(), stream=True, auth={"bearer": "${BOT_KEY}"})
+    assert outcome.text == "your key is ***"
+    assert next(each.sample for each in outcome.suggestions if each.part == "text") == "your key is ***"
 
 
 async def test_a_secret_that_has_no_value_is_an_error_of_the_document(tmp_path: Path):
