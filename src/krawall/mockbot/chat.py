@@ -68,7 +68,8 @@ def script(state: State, dialect: Dialect, request: Request, delivery: Delivery)
             if not request.header(name):
                 raise BadRequest(f"{name.decode()}: header is required")
         call = dialect.parse(request.body)
-        state.check(call)
+        if call.chained or call.channel:
+            state.check(call)
     except BadRequest as error:
         return _refused(dialect, delivery, received, error.status, str(error))
     fate = state.fates.decide(rules, received)

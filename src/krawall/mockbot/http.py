@@ -1,7 +1,7 @@
 """The mock bot's HTTP server: inside a program with `serve`, as a process with `main`. Loopback only.
 
-Dialects: `POST /v1/chat/completions` (OpenAI) and `POST /chat` (plain JSON, history held by the server). Beside them
-`GET /v1/models`, `/health`, `/stats`, `/oracle`, `GET|PUT /behaviour` and `POST /reset`; see `control`.
+Which dialect answers at which path is in `routes`. Beside the chats there are lists of models, `/health`, `/stats`, `/oracle`,
+`GET|PUT /behaviour` and `POST /reset`; see `control`.
 """
 
 from __future__ import annotations

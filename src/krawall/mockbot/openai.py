@@ -33,6 +33,7 @@ _DELTAS = {
     "refusal": b'{"refusal":%s}',
     "tool": b'{"tool_calls":[{"index":0,"function":{"arguments":%s}}]}',
 }
+_TOKEN = b'%s%d,"choices":[{"index":0,"delta":{"content":%s},"logprobs":null,"finish_reason":null}]}\n\n'
 _encode = msgspec.json.Encoder().encode
 
 
@@ -114,6 +115,9 @@ def parse(body: bytes) -> Call:
 def whole(reply: Reply) -> bytes:
     """Return the body of a chat.completion."""
     answer = reply.answer
+    message: dict[str, Any] = {"role": "assistant", "content": answer.text, "refusal": None}
+    if answer.kind != "text" or answer.thoughts:
+        message |= _more(reply)
     return _encode(
         {
             "id": f"chatcmpl-{reply.number}",
@@ -123,7 +127,7 @@ def whole(reply: Reply) -> bytes:
             "choices": [
                 {
                     "index": 0,
-                    "message": _message(reply),
+                    "message": message,
                     "logprobs": None,
                     "finish_reason": _finish(answer),
                 }
@@ -139,8 +143,9 @@ class _Events:
     def __init__(self, reply: Reply) -> None:
         self._reply = reply
         self._every = reply.usage == "every"
+        self._pieces = reply.answer.pieces
         self._thoughts = len(reply.answer.thoughts)
-        self._delta = _DELTAS[reply.answer.kind]
+        self._plain = reply.answer.kind == "text" and not self._thoughts and not self._every
         self._head = b'data: {"id":"chatcmpl-%d","object":"chat.completion.chunk","created":%d,"model":%s,"ts":' % (
             reply.number,
             CREATED,
@@ -155,11 +160,13 @@ class _Events:
         return self._chunk(ts, b'{"role":"assistant","content":%s}' % content, b"null", 0)
 
     def token(self, index: int, ts: int) -> bytes:
-        answer, at = self._reply.answer, index - self._thoughts
+        if self._plain:
+            return _TOKEN % (self._head, ts, _encode(self._pieces[index]))
+        kind, at = self._reply.answer.kind, index - self._thoughts
         if at < 0:
             return self._thought(index, ts)
-        named = self._called(ts, index) if at == 0 and answer.kind == "tool" else b""
-        return named + self._chunk(ts, self._delta % _encode(answer.pieces[at]), b"null", index + 1)
+        named = self._called(ts, index) if at == 0 and kind == "tool" else b""
+        return named + self._chunk(ts, _DELTAS[kind] % _encode(self._pieces[at]), b"null", index + 1)
 
     def ending(self, ts: int) -> list[bytes]:
         answer = self._reply.answer
@@ -212,7 +219,9 @@ def _usage(answer: Answer, completion: int) -> dict[str, Any]:
         "completion_tokens": completion,
         "total_tokens": answer.prompt_tokens + completion,
         "prompt_tokens_details": {"cached_tokens": answer.cached_tokens},
-        "completion_tokens_details": {"reasoning_tokens": min(completion, len(answer.thoughts))},
+        "completion_tokens_details": {
+            "reasoning_tokens": min(completion, len(answer.thoughts)) if answer.thoughts else 0
+        },
     }
 
 
@@ -222,17 +231,18 @@ def models() -> bytes:
     return _encode({"object": "list", "data": [model]})
 
 
-def _message(reply: Reply) -> dict[str, Any]:
+def _more(reply: Reply) -> dict[str, Any]:
+    """Return what is other in a message that is no plain text."""
     answer = reply.answer
-    message: dict[str, Any] = {"role": "assistant", "content": answer.text, "refusal": None}
+    more: dict[str, Any] = {}
     if answer.kind == "refusal":
-        message |= {"content": None, "refusal": answer.text}
+        more = {"content": None, "refusal": answer.text}
     elif answer.kind == "tool":
         function = {"name": answer.tool, "arguments": answer.text}
-        message |= {"content": None, "tool_calls": [_call(reply) | {"function": function}]}
+        more = {"content": None, "tool_calls": [_call(reply) | {"function": function}]}
     if answer.thoughts and reply.call.shows_thoughts:
-        message["reasoning_content"] = answer.thought
-    return message
+        more["reasoning_content"] = answer.thought
+    return more
 
 
 def _call(reply: Reply) -> dict[str, Any]:

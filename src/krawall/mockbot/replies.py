@@ -177,11 +177,13 @@ class Framing:
         self._packer = zlib.compressobj(wbits=_GZIP_WINDOW) if gzip else None
 
     def head(self, close: bool, kind: bytes) -> bytes:
+        """Return what begins the stream; `kind` is its content type."""
         more = b"Cache-Control: no-cache\r\n" + (_GZIP_LINE if self._packer else b"")
         size = b"Transfer-Encoding: chunked\r\n" if self._chunked else b""
         return head(200, kind, size, close=close, more=more)
 
     def pack(self, data: bytes) -> bytes:
+        """Return events as they travel."""
         if self._packer:
             data = self._packer.compress(data) + self._packer.flush(zlib.Z_SYNC_FLUSH)
         return b"%x\r\n%s\r\n" % (len(data), data) if self._chunked else data

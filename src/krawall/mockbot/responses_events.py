@@ -44,10 +44,12 @@ class Writer:
         self._logprobs: dict[str, Any] = {"logprobs": []} if answer.kind == "text" else {}
 
     def early(self, ts: int) -> bytes:
+        """Return that the response was created and is in progress."""
         begun = {"response": self._begun}
         return self._event("response.created", begun, ts) + self._event("response.in_progress", begun, ts)
 
     def opening(self, ts: int) -> bytes:
+        """Return the beginning of the thoughts, where there are some."""
         if not self._thoughts:
             return b""
         added = self._added(0, reasoning(self._reply, shown=False), ts)
@@ -56,6 +58,7 @@ class Writer:
         return added + self._event("response.reasoning_summary_part.added", self._summary(part=""), ts)
 
     def token(self, index: int, ts: int) -> bytes:
+        """Return a delta, and before the first of the reply the beginning of its item."""
         answer, at = self._reply.answer, index - self._thoughts
         if at < 0:
             if not self._shows:
@@ -66,6 +69,7 @@ class Writer:
         return start + self._event(f"{self._delta}.delta", delta, ts)
 
     def ending(self, ts: int) -> list[bytes]:
+        """Return the end of the last item, and the whole response."""
         answer = self._reply.answer
         output = [reasoning(self._reply, shown=self._shows)] if self._thoughts else []
         events = []
@@ -79,6 +83,7 @@ class Writer:
         return [*events, self._event(f"response.{done['status']}", {"response": done}, ts)]
 
     def failure(self, ts: int, message: str) -> list[bytes]:
+        """Return that the response has failed."""
         failed = self._begun | {"status": "failed", "error": {"code": "server_error", "message": message}}
         return [self._event("response.failed", {"response": failed}, ts)]
 

@@ -70,6 +70,10 @@ def test_a_full_bucket_gives_the_burst_at_once_and_then_waits() -> None:
         ({"errors": {"500": 0.8, "503": 0.3}}, "errors: the probabilities"),
         ({"errors": {"500": -1.0}}, "errors: -1.0 for 500"),
         ({"truncate": 1.5}, "truncate: 1.5 is not a probability"),
+        ({"stream_error": -0.1}, "stream_error: -0.1 is not a probability"),
+        ({"tools": 2.0}, "tools: 2.0"),
+        ({"refusal": 2.0}, "refusal: 2.0"),
+        ({"reasoning": "9ms"}, "reasoning: '9ms'"),
         ({"usage": "sometimes"}, "usage: 'sometimes' is none of end, none, every"),
         ({"split": "here"}, "split: 'here'"),
         ({"stations": 0}, "stations 1 or more"),
@@ -118,3 +122,8 @@ def test_personas_bring_their_faults_unless_they_are_set() -> None:
     assert [status for _, status in flaky.errors] == [500, 503]
     assert (flaky.truncate, flaky.disconnect) == (0.05, 0.05)
     assert rules(Behaviour(persona="flaky", errors={"502": 1.0})).errors == [(1.0, 502)]
+
+
+def test_nothing_is_thought_unless_it_is_asked_for() -> None:
+    assert rules(Behaviour()).reasoning is None
+    assert rules(Behaviour(reasoning="5..9")).reasoning is not None

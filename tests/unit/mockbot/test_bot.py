@@ -1,18 +1,21 @@
 """The tokenizer and answers."""
 
 import json
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from krawall.mockbot.bot import Ask, Speaker, answer, count_tokens, pieces
+from krawall.mockbot.manner import REFUSAL, Kind, Tool
 from krawall.mockbot.personas import PERSONAS, Message
-from krawall.mockbot.spread import count
+from krawall.mockbot.spread import Spread, count
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=80)
 ROLE = st.sampled_from(["system", "user", "assistant"])
 MESSAGES = st.lists(st.builds(Message, ROLE, TEXT), min_size=1, max_size=6)
+KINDS = st.sampled_from(get_args(Kind))
 FREE = [name for name in PERSONAS if name not in ("echo", "repetitive")]
 WORDS = st.lists(
     st.sampled_from(["where", "parcel", "lamp", "invoice", "login", "late", "42", "PH-17"]), min_size=1
@@ -54,6 +57,39 @@ def test_a_maximum_cuts_the_same_text(messages: list[Message], persona: str, max
     assert ("length" if len(full.pieces) > maximum else "stop") == cut.finish
 
 
+@given(MESSAGES, st.sampled_from(sorted(PERSONAS)), KINDS, st.integers(0, 40), st.integers(1, 30))
+def test_thoughts_and_reply_share_the_maximum_and_thoughts_come_first(
+    messages: list[Message], persona: str, kind: Kind, reasoning: int, maximum: int
+) -> None:
+    thinking = count(str(reasoning))
+    full = answer(Ask(messages), persona, 0, count("24"), thinking, kind)
+    assert (len(full.thoughts), full.finish) == (reasoning, "stop")
+    assert full.thoughts == pieces(full.thought)
+    assert full.pieces == answer(Ask(messages), persona, 0, count("24"), None, kind).pieces
+    cut = answer(Ask(messages, max_tokens=maximum), persona, 0, count("24"), thinking, kind)
+    assert cut.thoughts + cut.pieces == (full.thoughts + full.pieces)[:maximum]
+    assert cut.tokens == min(maximum, full.tokens)
+    assert ("length" if full.tokens > maximum else "stop") == cut.finish
+
+
+@given(MESSAGES, KINDS)
+def test_a_tool_is_called_with_json_and_only_when_a_user_has_spoken(messages: list[Message], kind: Kind) -> None:
+    tools = (Tool("weather", {"city": "string", "days": "integer"}), Tool("now", {}))
+    said = answer(Ask(messages, tools=tools), "default", 0, count("24"), None, kind)
+    assert (said.kind == "tool") == (kind == "tool" and messages[-1].role == "user")
+    if said.kind == "tool":
+        [tool] = [tool for tool in tools if tool.name == said.tool]
+        assert set(json.loads(said.text)) == set(tool.parameters)
+    if said.kind == "refusal":
+        assert said.text == REFUSAL
+
+
+def test_without_tools_the_bot_looks_something_up() -> None:
+    said = answer(Ask([Message("user", "my parcel")]), "default", 0, count("24"), None, "tool")
+    assert said.tool == "look_up"
+    assert set(json.loads(said.text)) == {"query"}
+
+
 @given(WORDS, st.integers(1, 200))
 def test_a_free_answer_has_exactly_the_tokens_asked_for(prompt: str, length: int) -> None:
     for persona in ("default", "shop"):
@@ -64,8 +100,11 @@ def test_a_free_answer_has_exactly_the_tokens_asked_for(prompt: str, length: int
 def test_a_speaker_says_what_answer_says_whatever_it_was_asked_before(messages: list[Message], seed: int) -> None:
     speaker = Speaker()
     asks = [Ask(messages), Ask(messages, max_tokens=2), Ask(messages, json_fields={"a": "integer"}), Ask(messages)]
-    said = [speaker.answer(ask, "default", seed, count("5..50")) for ask in asks]
-    assert said == [answer(ask, "default", seed, count("5..50")) for ask in asks]
+    tooled = [Ask(messages, tools=(Tool(name, {}),)) for name in ("a", "b")]
+    turns: list[tuple[Ask, Spread | None, Kind]] = [(ask, None, "text") for ask in asks]
+    turns += [(asks[0], count("3"), "text"), (asks[0], None, "refusal"), *((ask, None, "tool") for ask in tooled)]
+    said = [speaker.answer(ask, "default", seed, count("5..50"), *rest) for ask, *rest in turns]
+    assert said == [answer(ask, "default", seed, count("5..50"), *rest) for ask, *rest in turns]
 
 
 def test_seed_persona_and_messages_all_matter() -> None:

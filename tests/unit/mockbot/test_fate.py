@@ -1,6 +1,7 @@
 """What happens to requests, and when their tokens are due."""
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -32,6 +33,16 @@ def test_faults_come_as_often_as_they_were_asked_for() -> None:
     cuts = [sum(fate.cut == cut for fate in served) / len(served) for cut in ("disconnect", "truncate")]
     assert shares == pytest.approx([0.1, 0.2], abs=0.01)
     assert cuts == pytest.approx([0.25, 0.25], abs=0.015)
+
+
+def test_kinds_come_as_often_as_they_were_asked_for_and_disturb_no_faults() -> None:
+    faults: dict[str, Any] = {"disconnect": 0.2, "stream_error": 0.3, "seed": 4}
+    fates = fates_of(Behaviour(tools=0.2, refusal=0.1, **faults), [0] * 20_000)
+    shares = [sum(fate.kind == kind for fate in fates) / len(fates) for kind in ("tool", "refusal")]
+    assert shares == pytest.approx([0.2, 0.1], abs=0.015)
+    plain = fates_of(Behaviour(**faults), [0] * 20_000)
+    assert [(fate.cut, fate.cut_at) for fate in fates] == [(fate.cut, fate.cut_at) for fate in plain]
+    assert sum(fate.cut == "error" for fate in plain) / len(plain) == pytest.approx(0.3, abs=0.015)
 
 
 def test_a_probability_of_one_is_certain() -> None:
