@@ -7,7 +7,7 @@ import pytest
 from krawall.model.target import Target
 from krawall.plugins import registry
 from krawall.plugins.assemble import read_scenario, step_classes
-from krawall.plugins.preset import resolve
+from krawall.plugins.preset import facts, resolve
 
 LOOPBACK = "http://127.0.0.1:8010/"
 
@@ -34,7 +34,8 @@ def test_the_short_word_of_a_step_fills_one_of_its_fields():
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("name", registry.names("presets"))
 def test_every_preset_makes_a_target(name, stream):
-    target = resolve(Target(preset=name, url=LOOPBACK, stream=stream))
+    asked = {field.name: field.example for field in facts(name).fields if field.required}
+    target = resolve(Target(preset=name, url=LOOPBACK, stream=stream, fields=asked))
     assert target.connector in registry.kinds("connectors")
 
 

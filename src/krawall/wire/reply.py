@@ -20,7 +20,8 @@ __all__ = ["Found", "NotMapped", "Reader", "compile_reply", "merge_usage"]
 class Found(Record, frozen=True):
     """What one body or one event says. None: nothing of the kind. `text` may be "" (an event that opens a reply).
 
-    `usage.tokens_in` includes cached and cache-written tokens, also where the provider counts them apart.
+    `usage.tokens_in` includes cached and cache-written tokens, `usage.tokens_out` reasoning, also where the provider counts them
+    apart.
     """
 
     text: str | None = None
@@ -110,7 +111,7 @@ def _compile_event(mapping: ReplyMapping) -> Callable[[bytes], Found]:
     groups = _groups(mapping)
     extract = compile_extract(groups)
     whole = not groups[0].paths
-    counts = _compile_counts(mapping.usage.input_excludes_cached)
+    counts = _compile_counts(mapping.usage.input_excludes_cached, mapping.usage.output_excludes_reasoning)
 
     def event(data: bytes) -> Found:
         try:
@@ -140,7 +141,9 @@ def _compile_event(mapping: ReplyMapping) -> Callable[[bytes], Found]:
     return event
 
 
-def _compile_counts(input_excludes_cached: bool) -> Callable[[object, object, object, object, object], Usage | None]:
+def _compile_counts(
+    input_excludes_cached: bool, output_excludes_reasoning: bool
+) -> Callable[[object, object, object, object, object], Usage | None]:
     def counts(given: object, made: object, cached: object, written: object, thought: object) -> Usage | None:
         if (  # nearly every reply
             type(given) is int
@@ -158,7 +161,8 @@ def _compile_counts(input_excludes_cached: bool) -> Callable[[object, object, ob
         if tokens_in is tokens_out is read is wrote is reasoned is None:
             return None
         apart = (read or 0) + (wrote or 0) if input_excludes_cached else 0
-        return Usage((tokens_in or 0) + apart, tokens_out or 0, read or 0, wrote or 0, reasoned or 0)
+        beside = reasoned or 0 if output_excludes_reasoning else 0
+        return Usage((tokens_in or 0) + apart, (tokens_out or 0) + beside, read or 0, wrote or 0, reasoned or 0)
 
     return counts
 

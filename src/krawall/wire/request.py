@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from krawall.model.exchange import Message, Prompt
-from krawall.model.target import Target
+from krawall.model.target import MessageShape, Target
 
 WORDS = ("$messages", "$message", "$system", "$conversation_id", "$stream")
 """The texts that stand for values in a body."""
+
+SHAPE_WORDS = ("$role", "$content")
+"""The texts that stand for values in the shape of a message."""
 
 _WORD = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*")
 _GAP = re.compile(rb"\x00([a-z_]+)\x00")  # NUL never stands in encoded JSON
@@ -29,8 +32,8 @@ def compile_request(target: Target) -> Callable[[Prompt], bytes]:
     """Return a function from a prompt to the bytes of the JSON body: `target.body` with `target.request` laid over it.
 
     A text that is exactly one of `WORDS` becomes the value; where there is none yet (`$conversation_id` before the first reply,
-    `$system` without one) its key, or its element of a list, is left out. `$messages` opens with the system prompt unless the
-    body places `$system` itself. Mappings are merged, anything else in `request` replaces; null in `request` removes a key.
+    `$system` without one) its key, or its element of a list, is left out, and so is what holds nothing else. `$messages` opens with
+    the system prompt unless the body places `$system` itself; each is written as `target.messages` says. Mappings are merged, anything else in `request` replaces; null in `request` removes a key.
 
     Raises:
         ValueError: an unknown `$word`, a body that `request` cannot be laid over, or a value that is not JSON.
@@ -43,9 +46,12 @@ def compile_request(target: Target) -> Callable[[Prompt], bytes]:
             raise ValueError(f"request: fields can only be laid over a body that is a mapping, not {body!r}")
         body = _over(body, target.request)
     apart = _uses(body, "$system")
+    write = _compile_messages(target.messages)
     fills: dict[bytes, Fill] = {
         b"message": lambda prompt: _encode(prompt.text),
-        b"messages": _messages if apart else _messages_after_system,
+        b"messages": (lambda prompt: write(prompt.messages))
+        if apart
+        else (lambda prompt: write(_after_system(prompt))),
         b"system": lambda prompt: _encode(prompt.system),
         b"conversation_id": lambda prompt: _encode(prompt.conversation_id),
     }
@@ -63,14 +69,29 @@ def compile_request(target: Target) -> Callable[[Prompt], bytes]:
     return build
 
 
-def _messages(prompt: Prompt) -> bytes:
-    return _encode(prompt.messages)
-
-
-def _messages_after_system(prompt: Prompt) -> bytes:
+def _after_system(prompt: Prompt) -> list[Message]:
     if prompt.system is None:
-        return _encode(prompt.messages)
-    return _encode([Message("system", prompt.system), *prompt.messages])
+        return prompt.messages
+    return [Message("system", prompt.system), *prompt.messages]
+
+
+def _compile_messages(shape: MessageShape) -> Callable[[list[Message]], bytes]:
+    """Return a function from messages to the bytes of their list, each in the shape that a target has for them."""
+    if shape == MessageShape():
+        return _encode
+    _check(shape.form, "messages.form", SHAPE_WORDS)
+    gaps = {"$role": msgspec.Raw(b"\0role\0"), "$content": msgspec.Raw(b"\0content\0")}
+    try:
+        pieces = _GAP.split(_encode(_place(shape.form, gaps)))
+    except (TypeError, OverflowError, UnicodeEncodeError) as error:
+        raise ValueError(f"messages.form: it cannot be sent as JSON: {error}") from None
+    roles = shape.roles
+
+    def one(message: Message) -> bytes:
+        values = {b"role": roles.get(message.role, message.role), b"content": message.content}
+        return b"".join(_encode(values[piece]) if at % 2 else piece for at, piece in enumerate(pieces))
+
+    return lambda messages: b"[" + b",".join(map(one, messages)) + b"]"
 
 
 def _variant(
@@ -93,14 +114,16 @@ def _variant(
     return pieces, gaps
 
 
-def _place(value: object, values: dict[str, object]) -> object:
+def _place(value: object, values: Mapping[str, object]) -> object:
     if isinstance(value, str):
         return values.get(value, value)
     if isinstance(value, dict):
         placed = {key: _place(inner, values) for key, inner in value.items()}
-        return {key: inner for key, inner in placed.items() if inner is not _ABSENT}
+        left = {key: inner for key, inner in placed.items() if inner is not _ABSENT}
+        return left if left or not value else _ABSENT
     if isinstance(value, list):
-        return [inner for inner in (_place(inner, values) for inner in value) if inner is not _ABSENT]
+        kept = [inner for inner in (_place(inner, values) for inner in value) if inner is not _ABSENT]
+        return kept if kept or not value else _ABSENT
     return value
 
 
@@ -123,16 +146,16 @@ def _uses(value: object, word: str) -> bool:
     return value == word
 
 
-def _check(value: object, path: str) -> None:
+def _check(value: object, path: str, words: Sequence[str] = WORDS) -> None:
     """Refuse a text that looks like one of the words and is none."""
     if isinstance(value, str):
-        if value not in WORDS and _WORD.fullmatch(value):
-            near = difflib.get_close_matches(value, WORDS, 1, 0.5)
-            known = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(WORDS)}"
+        if value not in words and _WORD.fullmatch(value):
+            near = difflib.get_close_matches(value, words, 1, 0.5)
+            known = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(words)}"
             raise ValueError(f"{path}: unknown word {value!r}; {known}")
     elif isinstance(value, dict):
         for key, inner in value.items():
-            _check(inner, f"{path}.{key}")
+            _check(inner, f"{path}.{key}", words)
     elif isinstance(value, list):
         for at, inner in enumerate(value):
-            _check(inner, f"{path}[{at}]")
+            _check(inner, f"{path}[{at}]", words)

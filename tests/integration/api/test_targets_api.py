@@ -105,7 +105,7 @@ async def test_what_the_guard_rails_refuse_is_the_first_step(client):
         ({"url": "http://127.0.0.1:1/", "auth": {"bearer": "${MISSING}"}}, ""),
         ({"url": "http://127.0.0.1:1/", "preset": "custom-htp"}, "preset"),
         ({"url": "http://127.0.0.1:1/", "ca file": "/etc/ca.pem"}, "ca file"),
-        ({"preset": "openai-chat"}, "url"),
+        ({"preset": "custom-http"}, "url"),
     ],
 )
 async def test_what_is_wrong_with_a_draft_is_a_problem_before_the_stream_begins(client, body, place):

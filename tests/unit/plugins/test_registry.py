@@ -9,7 +9,7 @@ from krawall.model.connector import Connector
 from krawall.model.step import Step
 from krawall.model.target import Target
 from krawall.plugins import registry
-from krawall.plugins.preset import lay_over, resolve
+from krawall.plugins.preset import facts, lay_over, resolve
 
 
 def test_every_kind_loads_and_is_named_for_its_file() -> None:
@@ -33,14 +33,15 @@ def test_an_unknown_kind_names_the_nearest() -> None:
 @pytest.mark.parametrize("name", registry.names("presets"))
 @pytest.mark.parametrize("stream", [False, True])
 def test_every_preset_makes_a_target(name: str, stream: bool) -> None:
-    target = resolve(Target(preset=name, url="http://127.0.0.1:1/", stream=stream))
+    asked = {field.name: field.example for field in facts(name).fields if field.required}
+    target = resolve(Target(preset=name, url="http://127.0.0.1:1/", stream=stream, fields=asked))
     assert target.connector in registry.kinds("connectors")
     assert resolve(target).reply == target.reply, "resolving again changes nothing"
 
 
 def test_a_target_without_an_address_says_how_to_give_one() -> None:
     with pytest.raises(DocumentError, match="--url"):
-        resolve(Target(preset="openai-chat"))
+        resolve(Target(preset="custom-http"))
 
 
 def test_laying_over_goes_mapping_by_mapping() -> None:

@@ -55,8 +55,8 @@ def test_users_and_rate_together_are_refused() -> None:
 def test_streaming_changes_connector_and_mapping() -> None:
     whole, stream = plan(stream=False).target, plan(stream=True).target
     assert (whole.connector, stream.connector) == ("http", "sse")
-    assert whole.reply.text == "choices[0].message.content"
-    assert stream.reply.text == "choices[0].delta.content"
+    assert "choices[0].message.content" in whole.reply.text
+    assert "choices[0].delta.content" in stream.reply.text
 
 
 def test_another_preset_keeps_who_we_are_and_drops_the_old_wire() -> None:
