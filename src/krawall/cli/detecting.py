@@ -25,6 +25,7 @@ def detect_(
     /,
     *,
     key: str = "",
+    model: str = "",
     name: str = "",
     message: bool = True,
     json: bool = False,
@@ -42,6 +43,8 @@ def detect_(
         The chatbot's address, with or without the path of its chat.
     key
         Name of the environment variable that holds the chatbot's key.
+    model
+        Which model to ask, where the preset wants one; default the first that the chatbot lists.
     name
         What to call the target; default its host.
     message
@@ -58,7 +61,7 @@ def detect_(
     def tell(words: str) -> None:
         console.print(fit(words, console.encoding), markup=False, soft_wrap=True, style="dim")
 
-    found = asyncio.run(detect(url, Environment(), key=key, confirmed=yes, ask=message, tell=tell))
+    found = asyncio.run(detect(url, Environment(), key=key, model=model, confirmed=yes, ask=message, tell=tell))
     target = {"kind": "target", "name": name or _name(url), **found.guess.target}
     works = found.outcome is not None and found.outcome.ok
     mended = "reply" in found.guess.target

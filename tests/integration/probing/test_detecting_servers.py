@@ -16,11 +16,12 @@ from krawall.errors import Place as Wrong
 from krawall.mockbot.behaviour import Behaviour
 from krawall.mockbot.http import serve
 from krawall.model.target import Target
-from krawall.services.detecting import Clue, detect
+from krawall.services.detecting import detect
+from krawall.services.recognising import Clue
 from krawall.testing.asking import Known
 
 Answer = Callable[[str, str, bytes], tuple[int, str, bytes]]
-KNOWN = (Clue("openai-chat", (), ("/v1/chat/completions",), "/v1/models", ("model",)),)
+KNOWN = (Clue("openai-chat", (), ("/v1/chat/completions",), "/v1/models"),)
 
 
 @dataclass
@@ -68,6 +69,28 @@ async def test_the_mock_bot_is_recognised_by_its_address_alone():
         assert found.outcome is not None
         assert found.outcome.ok
         assert bot.stats()["requests"] == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "preset"),
+    [
+        ("/v1/chat/completions", "openai-chat"),
+        ("/v1/responses", "openai-responses"),
+        ("/v1/messages", "anthropic"),
+        ("/api/chat", "ollama"),
+        ("/v1beta/models/m:generateContent", "gemini"),
+        ("/openai/deployments/d1/chat/completions?api-version=2024-10-21", "azure-openai"),
+        ("/chat", "custom-http"),
+    ],
+)
+async def test_every_dialect_of_the_mock_bot_is_recognised_by_what_presets_say(path, preset):
+    async with serve(Behaviour()) as bot:
+        found = await detect(bot.url + path, Known({}))
+        assert found.guess.target["preset"] == preset
+        assert found.outcome is not None
+        assert found.outcome.ok, found.trouble
+        assert bot.stats()["requests"] == 1
+    Target.model_validate(found.guess.target)
 
 
 async def test_without_leave_no_message_is_sent():

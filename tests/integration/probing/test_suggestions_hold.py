@@ -8,7 +8,8 @@ import pytest
 
 from krawall.mockbot.behaviour import Behaviour
 from krawall.mockbot.http import serve
-from krawall.services.detecting import Guess, mended
+from krawall.services.detecting import mended
+from krawall.services.recognising import Guess
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "$message"}], "stream": "$stream"}
 DIALECTS: dict[str, tuple[str, dict[str, Any]]] = {

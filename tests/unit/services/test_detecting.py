@@ -7,13 +7,15 @@ import pytest
 from krawall.guard.hosts import TARGET_SCHEMES, parse_url
 from krawall.model.exchange import Fault, FaultKind
 from krawall.model.target import Target
-from krawall.services.detecting import Clue, Guess, clue_of, guesses, mended, pages
+from krawall.plugins.preset import Preset
+from krawall.services.detecting import mended
 from krawall.services.lookups import Looked
 from krawall.services.probing import Outcome
+from krawall.services.recognising import Clue, Guess, clue_of, guesses, pages
 from krawall.services.suggesting import suggest
 
-CHAT = Clue("chatty", ("api.chatty.test",), ("/v1/chat",), "/v1/models", ("model", "key"))
-LOCAL = Clue("localchat", (), ("/api/chat",), "/api/tags", (), {"model": "m", "messages": "$messages"})
+CHAT = Clue("chatty", ("api.chatty.test",), ("/v1/chat",), "/v1/models", {"model": None, "key": None})
+LOCAL = Clue("localchat", (), ("/api/chat",), "/api/tags", {}, "", {"model": "m", "messages": "$messages"})
 PLACED = Clue("placed", (), ("/deployments/{name}/chat",), "")
 KNOWN = (CHAT, LOCAL, PLACED)
 MODELS = Looked(200, "application/json", b"", {"object": "list", "data": [{"id": "small-1"}]})
@@ -42,6 +44,36 @@ def test_the_page_of_models_says_what_it_is_and_which_model():
 def test_the_end_of_the_address_counts_and_may_hold_names():
     guess = best("http://127.0.0.1:8000/deployments/mine/chat?version=3")
     assert guess.target == {"preset": "placed", "url": "http://127.0.0.1:8000/deployments/mine/chat?version=3"}
+
+
+BASED = Clue(
+    "based", (), ("/rooms/{room}/chat", ":say"), "/rooms", {"base": "https://based.test", "room": None, "v": "1"},
+    "{base}/rooms/{room}/chat?v={v}",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("url", "fields"),
+    [
+        ("http://127.0.0.1:1/rooms/red/chat?v=1", {"base": "http://127.0.0.1:1", "room": "red"}),
+        ("http://127.0.0.1:1/proxy/rooms/red/chat", {"base": "http://127.0.0.1:1/proxy", "room": "red"}),
+        ("https://based.test/rooms/red/chat?v=2", {"room": "red", "v": "2"}),
+    ],
+)
+def test_an_address_is_taken_apart_into_the_fields_of_the_preset(url, fields):
+    guess = guesses(parse_url(url), (BASED,), {})[0]
+    assert guess.target == {"preset": "based", "fields": fields}
+
+
+def test_an_address_that_does_not_come_apart_is_kept_whole():
+    guess = guesses(parse_url("http://127.0.0.1:1/other:say?a=b"), (BASED,), {})[0]
+    assert guess.target == {"preset": "based", "url": "http://127.0.0.1:1/other:say?a=b"}
+
+
+def test_the_first_model_that_is_for_chats_is_taken():
+    listed = Looked(200, "", b"", {"data": [{"id": "text-embedding-3"}, {"id": "models/chat-1"}, {"id": "chat-2"}]})
+    guess = best("http://127.0.0.1:1/", _v1_models=listed, _v1_chat=Looked(405))
+    assert guess.target["fields"] == {"model": "chat-1"}
 
 
 def test_an_address_that_is_nothing_of_the_kind_is_not_made_to_fit():
@@ -88,7 +120,7 @@ def test_pages_are_looked_up_once_and_no_chat_beside_the_one_that_is_named():
 
 
 def test_a_preset_that_says_nothing_is_never_recognised():
-    assert clue_of("plain", {"about": "x", "body": "$message"}) == Clue("plain")
+    assert clue_of(Preset(name="plain", target={"body": "$message"})) == Clue("plain")
 
 
 def unread(*pieces: bytes) -> Outcome:
