@@ -21,6 +21,7 @@ class Prices(Document):
     output: Annotated[float, Field(ge=0)] = 0.0
     cached: Annotated[float, Field(ge=0)] | None = None
     cache_write: Annotated[float, Field(ge=0)] | None = Field(None, alias="cache write")
+    source: str = Field("", description="where the prices are from, when they were not written: a list and its version")
 
 
 Paths = str | list[str]

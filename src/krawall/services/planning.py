@@ -25,6 +25,7 @@ from krawall.plugins.assemble import assemble, places, read_scenario
 from krawall.plugins.preset import resolve
 from krawall.services.catalogue import template
 from krawall.services.granting import granted
+from krawall.services.pricing import with_prices
 from krawall.services.rows import read_rows
 from krawall.version import __version__
 from krawall.wire.reply import compile_reply
@@ -117,7 +118,7 @@ def make_plan(
     target = resolve(_with_overrides(given, overrides))
     load = _load(scenario, overrides)
     rows = read_rows(scenario, folder)
-    target = _freeze(target, folder)
+    target = with_prices(_freeze(target, folder))
     scenario = scenario.model_copy(
         update={"target": None, "load": None, "seed": scenario.seed if overrides.seed is None else overrides.seed}
     )

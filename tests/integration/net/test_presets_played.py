@@ -14,6 +14,10 @@ from krawall.plugins.preset import facts, resolve
 from krawall.testing.asking import line_of
 
 PRESETS = ["openai-chat", "openai-responses", "anthropic", "gemini", "azure-openai", "ollama", "vllm", "mock"]
+SHOW_THOUGHTS = {
+    "openai-responses": {"reasoning": {"summary": "auto"}},
+    "gemini": {"generationConfig": {"thinkingConfig": {"includeThoughts": True}}},
+}
 SPEECH = [Message("user", "Where is my parcel?"), Message("assistant", "In Lyon."), Message("user", "And now?")]
 
 
@@ -22,7 +26,7 @@ async def answer(name: str, stream: bool, **behaviour: object) -> tuple[object, 
         asked = {"model": "mock", "deployment": "mock", "resource": "r"}
         known = {field.name for field in facts(name).fields}
         fields = {key: value for key, value in {**asked, "base": bot.url}.items() if key in known}
-        target = resolve(Target.model_validate({"preset": name, "fields": fields, "stream": stream}))
+        target = resolve(Target.model_validate({"preset": name, "fields": fields, "stream": stream, "request": SHOW_THOUGHTS.get(name, {})}))
         async with line_of(target) as line:
             channel, mark = line.channel(), Stamps(monotonic_ns)
             try:
