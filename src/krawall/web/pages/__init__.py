@@ -2,6 +2,8 @@
 
 from fastapi import APIRouter
 
-from krawall.web.pages import finding, gallery
+from krawall.web.pages import dashboard, finding, gallery, scenarios, sessions, signin, targets
 
-ROUTERS: tuple[APIRouter, ...] = (finding.router, gallery.router)
+ROUTERS: tuple[APIRouter, ...] = tuple(
+    module.router for module in (dashboard, targets, scenarios, sessions, finding, signin, gallery)
+)

@@ -91,6 +91,10 @@ document.addEventListener("click", event => {
   }
 });
 marked();
+document.addEventListener("change", event => {  // filters and choices that need no button where there are scripts
+  const form = event.target instanceof HTMLElement && event.target.matches("select, input[type=radio]") ? event.target.closest("form[data-filters]") : null;
+  if (form instanceof HTMLFormElement) form.requestSubmit();
+});
 
 // tooltips: on hover and focus, gone with Esc -----------------------------------------------------------------------------
 

@@ -44,7 +44,7 @@ def field(
         if kind == "number":  # a field of type number forgets what it cannot read
             kind, spelling = "text", {**spelling, "inputmode": "decimal"}
         made = h.input({"type": kind, "value": value, **spelling, **attributes})
-    return _row(label, id, made, help, error, required, hidden_label)
+    return _row(label, id, made, help, error, required or kind == "search", hidden_label)
 
 
 def select(
@@ -62,7 +62,8 @@ def select(
 ) -> h.Element:
     """Return a choice of one from a list. `options`: value and words."""
     id = id or _id(name)
-    attributes = _describing(id, name, help, error, required, more)
+    # Where nothing is one of the choices the browser must not refuse it: a filter for all, say. The server checks.
+    attributes = _describing(id, name, help, error, required and all(each for each, _ in options), more)
     chosen = h.span(".select")[
         h.select({**attributes, "class": "input"})[
             [h.option(value=each, selected=each == value)[words] for each, words in options]
