@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from krawall.web.pages import dashboard, finding, gallery, scenarios, sessions, signin, targets
+from krawall.web.pages import dashboard, finding, gallery, scenarios, session, sessions, signin, targets
 
 ROUTERS: tuple[APIRouter, ...] = tuple(
-    module.router for module in (dashboard, targets, scenarios, sessions, finding, signin, gallery)
+    module.router for module in (dashboard, targets, scenarios, sessions, session, finding, signin, gallery)
 )
