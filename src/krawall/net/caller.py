@@ -30,36 +30,50 @@ _QUOTED = 300  # letters of the server's own words in a fault
 
 
 class Route:
-    """What all users of a target share: where it is, how it is asked. One per process and target."""
+    """What all users of a target share: where it is, how it is asked. One per process and target.
+
+    `who` are the headers that say who we are, `headers` the target's own (names in lower case); `path` has auth's query.
+    """
 
     def __init__(
-        self, target: Target, secrets: Secrets, gate: Gate, session: str, timeouts: Timeouts, version: str
+        self,
+        target: Target,
+        secrets: Secrets,
+        gate: Gate,
+        session: str,
+        timeouts: Timeouts,
+        version: str,
+        schemes: Sequence[str] = ("http", "https"),
     ) -> None:
         self.target = target
-        self.site: Site = parse_url(secrets.resolve(target.url))
+        self.site: Site = parse_url(secrets.resolve(target.url), schemes)
         self.addresses: Sequence[str] = gate.addresses(self.site.host, self.site.port)
         self.context: ssl.SSLContext | None = tls_context(self.site, target.ca_file)
         self.connect_ns = timeouts.connect
         headers = auth.headers(target, secrets.resolve)
         self.redact = Redactor(secret_values(target, secrets))
-        self.head = self._head(headers, auth.query(target, secrets.resolve), session, version, self.site.path)
+        self.path = self._path(auth.query(target, secrets.resolve))
+        self.who = {"user-agent": f"{VERSION_AGENT}/{version}", "x-krawall-session": session}
+        self.headers = {name: value for name, value in headers.items() if name not in OURS}
+        self.head = self._head()
 
-    def _head(
-        self, headers: dict[str, str], query: list[tuple[str, str]], session: str, version: str, path: str
-    ) -> bytes:
-        if query:
-            joined = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query)
-            path += ("&" if "?" in path else "?") + joined
-        fixed = {
+    def _path(self, query: list[tuple[str, str]]) -> str:
+        path = self.site.path
+        if not query:
+            return path
+        joined = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query)
+        return path + ("&" if "?" in path else "?") + joined
+
+    def _head(self) -> bytes:
+        whole = {
             "host": self.site.authority,
-            "user-agent": f"{VERSION_AGENT}/{version}",
-            "x-krawall-session": session,
+            **self.who,
             "accept": "text/event-stream, application/json" if self.target.stream else "application/json, text/plain",
             "content-type": "application/json",
+            **self.headers,
         }
-        whole = {**fixed, **{name: value for name, value in headers.items() if name not in OURS}}
         lines = "".join(f"{name}: {value}\r\n" for name, value in whole.items())
-        return f"{self.target.method} {path} HTTP/1.1\r\n{lines}content-length: ".encode("latin-1")
+        return f"{self.target.method} {self.path} HTTP/1.1\r\n{lines}content-length: ".encode("latin-1")
 
     def quote(self, text: str) -> str:
         """Return the beginning of what the server says, on one line. Secrets go first: a cut one would not be found."""

@@ -28,7 +28,7 @@ def tls_context(site: Site, ca_file: str | None) -> ssl.SSLContext | None:
         try:
             context.load_verify_locations(ca_file)
         except OSError as error:  # also ssl.SSLError: no certificate in it
-            reason = "is no PEM file of certificates" if isinstance(error, ssl.SSLError) else _reason(error)
+            reason = "is no PEM file of certificates" if isinstance(error, ssl.SSLError) else os_reason(error)
             raise DocumentError("target", [Place("target.ca file", f"{ca_file!r}: {reason}")]) from None
     context.set_alpn_protocols(["http/1.1"])
     return context
@@ -57,9 +57,9 @@ async def dial(
                         server_hostname=site.host if context else None,
                     )
                 except ssl.SSLError as error:
-                    raise TargetFault(FaultKind.tls, _tls_reason(error)) from None
+                    raise TargetFault(FaultKind.tls, tls_reason(error)) from None
                 except OSError as error:
-                    trouble = TargetFault(FaultKind.connect, f"{site.host}:{site.port}: {_reason(error)}")
+                    trouble = TargetFault(FaultKind.connect, f"{site.host}:{site.port}: {os_reason(error)}")
                 else:
                     return connection, monotonic_ns() - began
     except TimeoutError:
@@ -69,11 +69,13 @@ async def dial(
     raise trouble
 
 
-def _reason(error: OSError) -> str:
+def os_reason(error: OSError) -> str:
+    """Return what the operating system says of an error."""
     return os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
 
 
-def _tls_reason(error: ssl.SSLError) -> str:
+def tls_reason(error: ssl.SSLError) -> str:
+    """Return why TLS failed, in words for the one who wrote the address."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the certificate is not accepted: {error.verify_message}"
     if error.reason == "WRONG_VERSION_NUMBER":  # what OpenSSL calls bytes that are no TLS at all

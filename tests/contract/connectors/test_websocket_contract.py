@@ -1,0 +1,157 @@
+"""The connector `websocket` passes the suite of every connector, plain and over TLS."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from krawall.model.exchange import json_bytes
+from krawall.testing import replies
+from krawall.testing.asking import target_of
+from krawall.testing.contracts.connector import HOWS, TEXT, Scene, cases
+from krawall.testing.hostile import Action, Peer, close, endless, gone, hostile, read_head, send
+
+CANARY = {"BOT_KEY": "canary-Zq7-9f3c"}
+SIZES = {"body": 20_000, "header": 20_000, "event": 20_000}
+MAPPING = {"text": ["text", "reply"], "finish": "finish", "error": "error"}
+PARTS = [{"text": "one "}, {"text": "two "}, {"text": "three"}, {"done": True}]
+
+
+def frame(data: bytes, opcode: int = 1, *, fin: bool = True) -> bytes:
+    """Return a server's frame (RFC 6455 section 5.2)."""
+    size = len(data)
+    length = bytes([size]) if size < 126 else b"\x7e" + size.to_bytes(2) if size < 65536 else b"\x7f" + size.to_bytes(8)
+    return bytes([fin << 7 | opcode]) + length + data
+
+
+def says(*messages: object) -> bytes:
+    return b"".join(frame(json_bytes(message)) for message in messages)
+
+
+def upgrade() -> Action:
+    """Take the handshake that was read."""
+
+    async def act(peer: Peer) -> None:
+        key = peer.server.requests[-1].values("sec-websocket-key")[0]
+        digest = hashlib.sha1(key.encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11", usedforsecurity=False).digest()
+        accept = base64.b64encode(digest).decode()
+        await peer.write(replies.head(101, upgrade="websocket", connection="Upgrade", sec_websocket_accept=accept))
+
+    return act
+
+
+def hear(heard: list[bytes]) -> Action:
+    """Read one message; keep it behind the handshake that it came under."""
+
+    async def act(peer: Peer) -> None:
+        first, second = await peer.reader.readexactly(2)
+        if first == 0x88:
+            raise ConnectionError("the client said goodbye")
+        assert first == 0x81
+        assert second & 0x80, "a client masks"
+        size = second & 0x7F
+        if size == 126:
+            size = int.from_bytes(await peer.reader.readexactly(2))
+        mask = await peer.reader.readexactly(4)
+        data = await peer.reader.readexactly(size)
+        heard.append(peer.server.requests[-1].head + bytes(byte ^ mask[at % 4] for at, byte in enumerate(data)))
+
+    return act
+
+
+def _repeat(status: int) -> Action:
+    async def act(peer: Peer) -> None:
+        await peer.write(replies.whole(peer.server.requests[-1].head, status, content_type="text/plain"))
+
+    return act
+
+
+def script(how: str, elsewhere: str, heard: list[bytes], *, several: bool) -> list[Action]:
+    """Return what the server does for one connection."""
+    good = says(*PARTS) if several else says({"reply": TEXT})
+    acts: dict[str, list[Action]] = {
+        "good": [hear(heard), send(good)] * 5,
+        "silent": [gone()],
+        "vanishing": [hear(heard), close()],
+        "cut": [hear(heard), send(good[:-5] if several else frame(b'{"reply"', fin=False)), close()],
+        "garbage": [hear(heard), send(b"\x83\x02no")],
+        "unmapped": [hear(heard), send(says({"answer": 1}, {"done": True}))] * 2,
+        "empty": [hear(heard), send(says(*([{"finish": "stop"}, {"done": True}] if several else [{"reply": ""}])))] * 2,
+        "huge": [hear(heard), endless(frame(b"x" * 900, 0x0, fin=False))],
+    }
+    before: dict[str, list[Action]] = {
+        "rejecting": [_repeat(401)],
+        "busy": [send(replies.whole(b"{}", 429, retry_after="7"))],
+        "broken": [send(replies.whole(b"{}", 500))],
+        "moved": [send(replies.whole(b"", 307, location=elsewhere))],
+    }
+    if how == "huge":
+        acts[how].insert(1, send(frame(b"x" * 900, fin=False)))
+    return [read_head(), *before[how]] if how in before else [read_head(), upgrade(), *acts[how]]
+
+
+def websocket_stage(authority: trustme.CA, ca_file: Path, *, tls: bool, several: bool) -> Any:
+    context = server_context(authority) if tls else None
+
+    @asynccontextmanager
+    async def stage(how: str) -> AsyncIterator[Scene]:
+        heard: list[bytes] = []
+        async with AsyncExitStack() as stack:
+            other = await stack.enter_async_context(hostile([gone()]))
+            playing = "good" if how == "absent" else how
+            acts = script(playing, other.url(), heard, several=several)
+            server = await stack.enter_async_context(hostile(acts, tls=context))
+            if how == "absent":
+                await stack.aclose()
+            ends = {"ends": {"path": "done", "equals": True}} if several else {}
+            yield Scene(
+                target_of(
+                    connector="websocket",
+                    url=f"{'wss' if tls else 'ws'}://127.0.0.1:{server.port}/chat",
+                    auth={"bearer": "${BOT_KEY}"},
+                    sizes=SIZES,
+                    reply=MAPPING,
+                    options=ends,
+                    **({"ca_file": str(ca_file)} if tls else {}),
+                ),
+                CANARY,
+                lambda: heard or [request.head for request in server.requests if how == "rejecting"],
+                lambda: other.connections,
+            )
+
+    return stage
+
+
+def server_context(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("websocket") / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return path
+
+
+@pytest.mark.parametrize("several", [False, True], ids=["one message", "several messages"])
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+@pytest.mark.parametrize("case", cases(HOWS), ids=str)
+async def test_websocket_does_what_every_connector_must(
+    case: Any, tls: bool, several: bool, authority: trustme.CA, ca_file: Path
+) -> None:
+    await case.run(websocket_stage(authority, ca_file, tls=tls, several=several))
