@@ -3,6 +3,7 @@
     resolve      the host's addresses, and what the guard rails say of them
     connect      a TCP connection of our own, on which nothing is said
     tls          the handshake on it
+    sign in      what the target's hooks do before a message; only where it has some
     send         the connector dials and sends the message: the only one, whatever happens
     first token  something of the answer is there
     reply        all of it is, and could be read
@@ -14,7 +15,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack
 from typing import Literal
 
 from krawall.clock import monotonic_ns
@@ -26,11 +28,13 @@ from krawall.guard.hosts import TARGET_SCHEMES, Site, parse_url
 from krawall.ids import new_id
 from krawall.load.spend import cost_pico, rates_of
 from krawall.model.base import PICO_PER_USD, Record
+from krawall.model.connector import Line
 from krawall.model.exchange import Fault, FaultKind, Message, Prompt, Reply, TargetFault, Usage
+from krawall.model.hook import Hooked, Surroundings
 from krawall.model.plan import Plan
-from krawall.model.policy import Timeouts
 from krawall.model.target import Target
 from krawall.net.dial import tls_context
+from krawall.net.fetch import Fetcher
 from krawall.services.granting import resolve_host
 from krawall.services.hints import hint_for
 from krawall.services.overheard import Overheard
@@ -42,6 +46,7 @@ from krawall.wire.redact import Redactor
 LOG = logging.getLogger("krawall.probing")
 MOST_S = 60.0  # the message and its reply
 _MS = 1_000_000
+_SIGN_IN = "the message was not sent: check the addresses and credentials of the target's auth and hooks"
 _BROKEN = "this is an error of the connector: the log has all of it"
 
 StepName = Literal["resolve", "connect", "tls", "sign in", "send", "first token", "reply"]
@@ -141,6 +146,8 @@ class _Test:
         self._tell = tell
         self._began = monotonic_ns()
         self._left: list[StepName] = ["resolve", "connect", "tls", "send", "first token", "reply"]
+        if trial.hooks:
+            self._left.insert(3, "sign in")
         self._kept = Overheard()
         self._mark = _Watched(self)
         self._redact = Redactor(trial.values)
@@ -219,7 +226,10 @@ class _Test:
         began = monotonic_ns()
         try:
             site = self._site(plan.target)
-            context = tls_context(site, plan.target.ca_file)
+            target = plan.target
+            context = tls_context(site, target.ca_file, target.tls, self._trial.secrets.resolve)
+            if context is not None and site.scheme == "grpcs":
+                context.set_alpn_protocols(["h2"])
             reached = await reach(site, plan.granted.addresses, timeouts.connect)
         except TargetFault as error:
             raise self._fails("connect", began, error.fault) from None
@@ -258,17 +268,44 @@ class _Test:
         return reply
 
     async def _exchange(self, plan: Plan) -> Reply:
-        target, secrets = plan.target, self._trial.secrets
+        target, secrets, session = plan.target, self._trial.secrets, new_id("tst")
+        gate, timeouts = Pinned(plan.granted), plan.scenario.timeouts
         connector = connector_of(target.connector or "http", target.options)
-        prompt = Prompt([Message("user", self._trial.message)], self._trial.message)
-        timeouts: Timeouts = plan.scenario.timeouts
-        async with connector.open(target, secrets, Pinned(plan.granted), new_id("tst"), timeouts) as line:
-            channel = line.channel()
-            channel.listen(self._kept.hear)
+        fetch = Fetcher(target, secrets, gate, session)
+        around = Surroundings(target, secrets, session, "", monotonic_ns, fetch, self._redact.add)
+        trouble: TargetFault | KrawallError | _Failed
+        async with AsyncExitStack() as stack:
+            hooks = [await stack.enter_async_context(hook.open(around)) for hook in self._trial.hooks]
             try:
-                return await channel.exchange(prompt, self._mark)
-            finally:
-                await channel.close()
+                async with connector.open(target, secrets, gate, session, timeouts) as line:
+                    return await self._ask(line, hooks)
+            except (TargetFault, KrawallError, _Failed) as error:
+                trouble = error  # raised outside: a hook's group of tasks would wrap it
+        raise trouble
+
+    async def _ask(self, line: Line, hooks: Sequence[Hooked]) -> Reply:
+        """Send the message; a hook that has mended what made it fail does not get another."""
+        prompt = await self._sign_in(Prompt([Message("user", self._trial.message)], self._trial.message), hooks)
+        channel = line.channel()
+        channel.listen(self._kept.hear)
+        try:
+            reply = await channel.exchange(prompt, self._mark)
+        finally:
+            await channel.close()
+        for hook in reversed(hooks):
+            reply = await hook.after_receive(prompt, reply)
+        return reply
+
+    async def _sign_in(self, prompt: Prompt, hooks: Sequence[Hooked]) -> Prompt:
+        began = monotonic_ns()
+        try:
+            for hook in hooks:
+                prompt = await hook.before_send(prompt)
+        except TargetFault as error:
+            raise self._fails("sign in", began, error.fault, _SIGN_IN) from None
+        self._ok("sign in", monotonic_ns() - began)
+        self._began = monotonic_ns()
+        return prompt
 
     def was_sent(self) -> None:
         """The connector has sent the message."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from krawall.errors import Refused, Unreachable
 from krawall.model.auth import REFERENCE
 from krawall.model.connector import Secrets
+from krawall.model.hook import Hook
 from krawall.model.plan import Plan
 from krawall.model.scenario import Scenario
 from krawall.model.target import Target
 from krawall.plugins.assemble import assemble, scenario_from
+from krawall.plugins.hooking import hooks_of
 from krawall.services.planning import Overrides, make_plan
 
 BUDGET = {"cost": 1, "requests": 1, "conversations": 1}  # within what every tier of the guard rails allows
@@ -32,6 +34,7 @@ class Trial:
     plan: Plan | None
     trouble: Refused | Unreachable | None
     message: str = MESSAGE
+    hooks: list[Hook] = field(default_factory=list)
 
 
 def local_trial(
@@ -62,12 +65,12 @@ def trial(
     """Return the trial of a plan, or of what stood in its way.
 
     Raises:
-        DocumentError: a reference has no value.
+        DocumentError: a reference has no value, or a hook is wrong.
     """
     if plan is None:
         return Trial(target, secrets, [], plan, trouble, message)
     values = [secrets.resolve(f"${{{name}}}") for name in references(plan.target)]
-    return Trial(plan.target, secrets, values, plan, trouble, message)
+    return Trial(plan.target, secrets, values, plan, trouble, message, hooks_of(plan.target))
 
 
 def _scenario(target: Target | None) -> Scenario:
