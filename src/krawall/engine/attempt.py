@@ -6,6 +6,8 @@ import asyncio
 from random import Random
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from krawall.engine import inject
 from krawall.engine.mark import Stamps
 from krawall.model.exchange import Exchange, Fault, FaultKind, Reply, TargetFault, Usage
@@ -92,6 +94,8 @@ def record(
     heard = attempt.heard
     if shard.redact is not None:  # a target may repeat our key
         said, heard = shard.redact(said), shard.redact(heard)
+        if fault is not None:
+            fault = msgspec.structs.replace(fault, detail=shard.redact(fault.detail))
     return Exchange(
         conversation,
         user.index,

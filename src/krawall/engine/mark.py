@@ -15,6 +15,7 @@ class Stamps:
         "events",
         "gaps_us",
         "held_ns",
+        "holding_ns",
         "last_ns",
         "now",
         "seen_ns",
@@ -30,7 +31,7 @@ class Stamps:
     def reset(self) -> None:
         """Forget the last exchange."""
         self.sent_ns = self.byte_ns = self.event_ns = self.token_ns = self.seen_ns = self.last_ns = 0
-        self.connect_ns = self.events = self.held_ns = 0
+        self.connect_ns = self.events = self.held_ns = self.holding_ns = 0
         self.gaps_us: list[int] = []
         self.text: list[str] = []
 
@@ -38,9 +39,19 @@ class Stamps:
         """A connection was made."""
         self.connect_ns += ns
 
-    def held(self, ns: int) -> None:
-        """Something of ours held the request back."""
-        self.held_ns += ns
+    def hold(self) -> None:
+        """Something of ours holds the request back."""
+        self.holding_ns = self.now()
+
+    def release(self) -> None:
+        """It goes on."""
+        self.held_ns += self.now() - self.holding_ns
+        self.holding_ns = 0
+
+    def again(self, since_ns: int) -> None:
+        """It is sent once more; what was is forgotten."""
+        self.reset()
+        self.held_ns = self.now() - since_ns
 
     def sent(self) -> None:
         """The request goes out now."""

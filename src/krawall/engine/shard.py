@@ -17,6 +17,7 @@ from krawall.engine.crew import Crew
 from krawall.engine.ends import Stopped
 from krawall.engine.gate import Environment, Pinned
 from krawall.engine.health import Watcher
+from krawall.engine.hooked import hooked
 from krawall.engine.limits import Limits
 from krawall.engine.outbox import Outbox
 from krawall.engine.program import Program
@@ -84,7 +85,7 @@ class Shard:
         self._streak = Streak()
         self.guarded = True  # whether a success is worth telling: after a fault, or with a breaker
         self.trouble = ""
-        self.redact: Redactor | None = None
+        self.redact: Callable[[str], str] | None = None
         self._bugs = 0
         self._wall = wall_ns() - clock()
 
@@ -229,12 +230,13 @@ class Shard:
         connector = self.program.connector()
         state, reason = "done", ""
         target, spec = self.program.target, self.program.spec
-        if values := secret_values(target, self._secrets):
-            self.redact = Redactor(values)
-        async with connector.open(
-            target, self._secrets, Pinned(plan.granted), spec.session, self.program.timeouts
-        ) as line:
-            self.line = line
+        values = secret_values(target, self._secrets)
+        self.redact = scrub = Redactor(values) if values else None
+        gate = Pinned(plan.granted)
+        async with (
+            connector.open(target, self._secrets, gate, spec.session, self.program.timeouts) as line,
+            hooked(line, target, self._secrets, gate, spec, self.clock, scrub) as (self.line, self.redact),
+        ):
             try:
                 await line.probe()
             except TargetFault as fault:

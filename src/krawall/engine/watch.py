@@ -77,8 +77,11 @@ class Watch:
     def _due(self) -> tuple[int, str, int]:
         """Return (when, which timeout, its length) of what runs out first."""
         timeouts, mark = self._timeouts, self._mark
-        turn = (self._began + timeouts.turn, "the turn took longer than", timeouts.turn)
-        start = mark.sent_ns or (self._began + timeouts.connect)
+        if mark.holding_ns:  # what holds it back has a timeout of its own
+            return self._clock() + timeouts.turn, "", 0
+        began = self._began + mark.held_ns
+        turn = (began + timeouts.turn, "the turn took longer than", timeouts.turn)
+        start = mark.sent_ns or (began + timeouts.connect)
         if mark.last_ns:
             token = (mark.last_ns + timeouts.between_tokens, "no further token within", timeouts.between_tokens)
         else:

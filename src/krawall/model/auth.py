@@ -60,6 +60,12 @@ class Tls(Document):
         return self
 
 
+def tls_files(tls: Tls) -> list[str]:
+    """Return the fields that name files instead of holding references."""
+    values = {"ca": tls.ca, "certificate": tls.certificate, "key": tls.key}
+    return [name for name, value in values.items() if value and not REFERENCE.search(value)]
+
+
 class Auth(Document):
     """How we say who we are. Values are references; give one kind."""
 

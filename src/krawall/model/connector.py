@@ -25,8 +25,16 @@ class Mark(Protocol):
         """A connection was made; `ns` is how long DNS, TCP and TLS took."""
         ...
 
-    def held(self, ns: int) -> None:
-        """The request was held back for so long by something of ours (a token to renew): nobody is late for that."""
+    def hold(self) -> None:
+        """Something of ours holds the request back from now on (a token is renewed): nobody is late for that."""
+        ...
+
+    def release(self) -> None:
+        """Nothing holds it back any more."""
+        ...
+
+    def again(self, since_ns: int) -> None:
+        """Forget what was stamped: it is sent once more. All since `since_ns` counts as held back."""
         ...
 
     def sent(self) -> None:

@@ -1,7 +1,7 @@
 """The contract of a hook: what happens beside each request of a target. Settings that open once per process and target.
 
 Hooks act in the order in which a target names them; after the reply in the reverse order. What they take before a request
-is sent is held back from its times (`Mark.held`), so that a hook never changes measured latency.
+is sent is held back from its times (`Mark.hold`), so that a hook never changes measured latency.
 """
 
 from __future__ import annotations
@@ -48,7 +48,10 @@ class Fetch(Protocol):
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Where a hook is opened. `directory` is where it may keep files ("": nowhere); `now` is the engine's clock, ns."""
+    """Where a hook is opened. `directory` is where it may keep files ("": nowhere); `now` is the engine's clock, ns.
+
+    `hide` takes a secret that came to be known (a token): it is scrubbed from everything that is written down from now on.
+    """
 
     target: Target
     secrets: Secrets
@@ -56,6 +59,7 @@ class Surroundings:
     directory: str
     now: Callable[[], int]
     fetch: Fetch
+    hide: Callable[[str], None]
 
 
 class Hooked:

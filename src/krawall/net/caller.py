@@ -48,7 +48,7 @@ class Route:
         self.target = target
         self.site: Site = parse_url(secrets.resolve(target.url), schemes)
         self.addresses: Sequence[str] = gate.addresses(self.site.host, self.site.port)
-        self.context: ssl.SSLContext | None = tls_context(self.site, target.ca_file)
+        self.context: ssl.SSLContext | None = tls_context(self.site, target.ca_file, target.tls, secrets.resolve)
         self.connect_ns = timeouts.connect
         headers = auth.headers(target, secrets.resolve)
         self.redact = Redactor(secret_values(target, secrets))

@@ -5,33 +5,86 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from krawall.clock import monotonic_ns
 from krawall.errors import DocumentError, Place
 from krawall.guard.hosts import Site
+from krawall.model.auth import REFERENCE, Tls
 from krawall.model.base import NS_PER_S, format_duration
 from krawall.model.exchange import FaultKind, TargetFault
 from krawall.net.http1 import Connection
 
 
-def tls_context(site: Site, ca_file: str | None) -> ssl.SSLContext | None:
+def tls_context(
+    site: Site, ca_file: str | None, tls: Tls | None = None, resolve: Callable[[str], str] = str
+) -> ssl.SSLContext | None:
     """Return a verifying context for https, wss and grpcs, None for the others. There is no switch to turn verification off.
 
+    `resolve` opens references in `tls`.
+
     Raises:
-        DocumentError: the file of authorities cannot be read.
+        DocumentError: a file or a text holds no certificate or key. The message never quotes a key.
     """
     if not site.secure:
         return None
     context = ssl.create_default_context()
     if ca_file:
-        try:
-            context.load_verify_locations(ca_file)
-        except OSError as error:  # also ssl.SSLError: no certificate in it
-            reason = "is no PEM file of certificates" if isinstance(error, ssl.SSLError) else os_reason(error)
-            raise DocumentError("target", [Place("target.ca file", f"{ca_file!r}: {reason}")]) from None
+        _trust(context, ca_file, "target.ca file")
+    if tls is not None and tls.ca:
+        with pem(tls.ca, resolve) as path:
+            _trust(context, path, "target.tls.ca", tls.ca)
+    if tls is not None and tls.certificate and tls.key:
+        with pem(tls.certificate, resolve) as certificate, pem(tls.key, resolve) as key:
+            try:
+                context.load_cert_chain(certificate, key, password=_no_password)
+            except OSError as error:
+                words = os_reason(error) if not isinstance(error, ssl.SSLError) else "they do not belong together"
+                raise _wrong_pem("target.tls", f"certificate and key cannot be used: {words}") from None
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def _trust(context: ssl.SSLContext, path: str, place: str, shown: str = "") -> None:
+    try:
+        context.load_verify_locations(path)
+    except OSError as error:  # also ssl.SSLError: no certificate in it
+        why = "is no PEM file of certificates" if isinstance(error, ssl.SSLError) else os_reason(error)
+        raise _wrong_pem(place, f"{shown or path!r}: {why}") from None
+
+
+def _wrong_pem(place: str, words: str) -> DocumentError:
+    return DocumentError("target", [Place(place, words)])
+
+
+def _no_password() -> str:
+    raise _wrong_pem("target.tls.key", "the key is locked by a password; store it without one, as a secret")
+
+
+@contextmanager
+def pem(given: str, resolve: Callable[[str], str]) -> Iterator[str]:
+    """Give the path of a PEM file: `given` itself, or for a reference a file that is gone when the block is left.
+
+    OpenSSL loads our own certificate from files only. Where there is memory that has a path it is no file on a disk.
+    """
+    if not REFERENCE.search(given):
+        yield given
+        return
+    data = resolve(given).encode()
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("krawall")
+        try:
+            os.write(descriptor, data)
+            yield f"/proc/self/fd/{descriptor}"
+        finally:
+            os.close(descriptor)
+    else:
+        with tempfile.NamedTemporaryFile(suffix=".pem") as file:  # mode 0600
+            file.write(data)
+            file.flush()
+            yield file.name
 
 
 async def dial(

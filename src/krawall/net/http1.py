@@ -28,6 +28,7 @@ KEPT = frozenset(
         b"retry-after",
         b"retry-after-ms",
         b"location",
+        b"set-cookie",
     }
 )
 
@@ -172,7 +173,8 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()
         if name in KEPT:
-            self._headers[name] = value
+            before = self._headers.get(name)  # only cookies come several at a time
+            self._headers[name] = value if before is None or name != b"set-cookie" else before + b"\n" + value
 
     def on_headers_complete(self) -> None:
         if self._receiver is None:

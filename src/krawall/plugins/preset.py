@@ -132,6 +132,13 @@ def resolve(target: Target | None) -> Target:
     return resolved
 
 
+def knows_where(target: Target) -> bool:
+    """Tell whether a target says where its chatbot is, by itself or by its preset. Raises NotFound: no preset of that name."""
+    if target.url or target.connector == "echo":
+        return True
+    return bool(target.preset and facts(target.preset).target.get("url"))
+
+
 def _filled(preset: Preset, below: dict[str, Any], authored: dict[str, Any]) -> dict[str, Any]:
     """Return what a preset knows with its fields in place, and the key's way of being sent."""
     given: dict[str, str] = authored.get("fields", {})

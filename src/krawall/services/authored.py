@@ -15,14 +15,14 @@ from pydantic import ValidationError
 
 from krawall.errors import DocumentError, KrawallError, NotFound, Place
 from krawall.guard.hosts import TARGET_SCHEMES, AddressClass, Site, classify_address, parse_url
-from krawall.model.auth import REFERENCE
+from krawall.model.auth import REFERENCE, tls_files
 from krawall.model.base import Document
 from krawall.model.kept import DocumentKind
 from krawall.model.scenario import Scenario
 from krawall.model.target import SavedTarget, Target
 from krawall.model.webhook import Webhook
 from krawall.plugins.assemble import assemble, places, scenario_from
-from krawall.plugins.preset import resolve
+from krawall.plugins.preset import knows_where, resolve
 from krawall.plugins.registry import nearest
 from krawall.services.keepable import shown, unkeepable
 from krawall.services.planning import TEMPLATE, check
@@ -176,20 +176,29 @@ def _house_problems(body: dict[str, Any], allow_env: Sequence[str]) -> list[Plac
     errors = server_problems(Scenario.model_validate(rest), allow_env)
     if isinstance(target, dict) and (target.get("ca file") or target.get("ca_file")):
         errors.append(Place("target.ca file", _NO_FILE))
+    if isinstance(target, dict) and isinstance(tls := target.get("tls"), dict):
+        errors += [
+            Place(f"target.tls.{name}", _NO_FILE)
+            for name, value in tls.items()
+            if isinstance(value, str) and not REFERENCE.search(value)
+        ]
     return errors
 
 
 def _resolved(target: Target) -> tuple[Target | None, list[Place]]:
     """Return a target with its preset filled in, when it says where it is, and what is wrong with it; paths inside it."""
     errors = [Place("ca file", _NO_FILE)] if target.ca_file else []
-    if not target.url and target.connector != "echo":
-        if target.preset:
-            errors += _unknown_preset(target)
-        return None, errors
+    errors += [
+        Place(f"tls.{name}", f"{_NO_FILE}; write a reference such as ${{BOT_CERTIFICATE}}")
+        for name in tls_files(target.tls)
+    ]
     try:
-        if target.connector != "echo":
-            parse_url(REFERENCE.sub("x", target.url), TARGET_SCHEMES)
-        return resolve(target), errors
+        if not knows_where(target):
+            return None, errors + (_other_problems(target) if target.preset else [])
+        found = resolve(target)
+        if found.connector != "echo":
+            parse_url(REFERENCE.sub("x", found.url), TARGET_SCHEMES)
+        return found, errors
     except NotFound as error:
         return None, [*errors, Place("preset", error.message)]
     except DocumentError as error:
@@ -198,11 +207,10 @@ def _resolved(target: Target) -> tuple[Target | None, list[Place]]:
         return None, [*errors, Place("url", f"{error.message}; {error.hint}" if error.hint else error.message)]
 
 
-def _unknown_preset(target: Target) -> list[Place]:
+def _other_problems(target: Target) -> list[Place]:
+    """Return what is wrong with a target that does not say where it is, besides that."""
     try:
         resolve(target.model_copy(update={"connector": "echo"}))
-    except NotFound as error:
-        return [Place("preset", error.message)]
     except DocumentError as error:
         return [_inside(place) for place in error.places]
     return []
@@ -221,13 +229,11 @@ def _target_problems(body: dict[str, Any], label: str, source: Source | None) ->
     except ValidationError as error:
         return None, [_inside(place) for place in places(error, {"target": body}, None)]
     target, errors = _resolved(saved.bare())
-    if not saved.url and saved.connector != "echo" and not errors:
-        errors.append(Place("url", "is missing"))
     if target is None:
-        return None, errors
+        return None, errors or [Place("url", "is missing")]
     nothing = Scenario.model_validate({"name": label, "steps": ["-"]})
     errors += [_inside(place) for place in check(nothing, target, None)]
-    return site_of(saved), errors
+    return site_of(target), errors
 
 
 def site_of(target: Target) -> Site | None:

@@ -10,6 +10,7 @@ from typing import Any
 from krawall.errors import Conflict, DocumentError, NotFound, Place
 from krawall.model.kept import DocumentKind, Kept
 from krawall.model.target import SavedTarget
+from krawall.plugins.preset import resolve
 from krawall.services.authored import Authored, House, prepare, read_authored, site_of
 from krawall.store.paging import Page
 from krawall.store.store import Store
@@ -156,7 +157,7 @@ class Documents:
             Conflict: it has no host that could be confirmed.
         """
         old = await self._store.documents.get(DocumentKind.target, id)
-        site = site_of(SavedTarget.model_validate(old.body))
+        site = site_of(resolve(SavedTarget.model_validate(old.body).bare()))
         if site is None:
             raise Conflict(
                 f"target {old.name!r} has no host to confirm", hint="it has no network, or its host is a reference"

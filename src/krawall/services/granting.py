@@ -14,6 +14,7 @@ from krawall.model.load import Closed, Open
 from krawall.model.plan import Granted
 from krawall.model.scenario import Scenario
 from krawall.model.target import Target
+from krawall.plugins.hooking import urls_of
 
 
 def granted(target: Target, load: Closed | Open, scenario: Scenario, confirmed: bool) -> Granted:
@@ -30,7 +31,19 @@ def granted(target: Target, load: Closed | Open, scenario: Scenario, confirmed: 
         addresses=list(grant.addresses),
         requests_per_s=grant.ceilings.requests_per_s,
         concurrent=grant.ceilings.concurrent,
+        beside=_beside(target, grant.host, confirmed),
     )
+
+
+def _beside(target: Target, host: str, confirmed: bool) -> dict[str, list[str]]:
+    """Return the hosts that hooks ask beside the target's own, with their addresses; each has to pass the guard rails too."""
+    found: dict[str, list[str]] = {}
+    for url in urls_of(target):
+        site = parse_url(REFERENCE.sub("x", url))
+        if site.host != host and site.host not in found:
+            addresses = [site.host] if site.literal else resolve_host(site)
+            found[site.host] = list(decide(site, addresses, confirmed=confirmed).addresses)
+    return found
 
 
 def ask_guard(target: Target, load: Closed | Open, scenario: Scenario, confirmed: bool) -> Grant:

@@ -22,7 +22,8 @@ from krawall.model.step import count_messages, walk
 from krawall.model.target import Target
 from krawall.plugins import registry
 from krawall.plugins.assemble import assemble, places, read_scenario
-from krawall.plugins.preset import resolve
+from krawall.plugins.hooking import hooks_of
+from krawall.plugins.preset import knows_where, resolve
 from krawall.services.catalogue import template
 from krawall.services.granting import granted
 from krawall.services.pricing import with_prices
@@ -32,6 +33,7 @@ from krawall.wire.reply import compile_reply
 from krawall.wire.request import compile_request
 
 TEMPLATE = "template:"
+_FAMILIES: dict[str, registry.Family] = {family: family for family in registry.FAMILIES}
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,7 @@ def make_plan(
     if errors:
         raise DocumentError(source, errors)
     kinds = {f"steps.{step.kind}" for _, step in walk(scenario.steps)} | {f"connectors.{target.connector}"}
+    kinds |= {f"hooks.{hook.kind}" for hook in hooks_of(target)}
     return Plan(
         krawall=__version__, scenario=scenario, target=target, load=load, rows=rows, base=source,
         granted=granted(target, load, scenario, overrides.confirmed),
@@ -166,7 +169,7 @@ def validate_scenario(scenario: Scenario, folder: Path, source: str) -> None:
     assemble()
     rows = read_rows(scenario, folder)
     target = None if isinstance(scenario.target, str) else scenario.target
-    if target is not None and (target.url or target.connector == "echo"):
+    if target is not None and (target.connector == "echo" or target.url or target.preset) and knows_where(target):
         target = resolve(target)
     errors = check(
         scenario, target if target is not None and target.connector else None, sorted(rows[0]) if rows else None
@@ -186,6 +189,10 @@ def _target_problems(target: Target) -> list[Place]:
         errors += [
             Place(f"target.options.{place.path}", place.message) for place in places(error, target.options, None)
         ]
+    try:
+        hooks_of(target)
+    except DocumentError as error:
+        errors += error.places
     for name, compiling in (("body", lambda: compile_request(target)), ("reply", lambda: compile_reply(target.reply))):
         try:
             compiling()
@@ -225,8 +232,8 @@ def planned(plan: Plan) -> int | None:
 
 def _version_of(kind: str) -> str:
     family, _, name = kind.partition(".")
-    module = registry.kinds("steps" if family == "steps" else "connectors").get(name, "")
-    return __version__ if module.startswith("krawall.") else module
+    source = registry.origin(_FAMILIES[family], name)
+    return source.version if source.package == registry.OURS else str(source)
 
 
 # overrides ----------------------------------------------------------------------------------------------

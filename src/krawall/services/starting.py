@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from krawall.errors import DocumentError, Place, Refused
+from krawall.model.auth import tls_files
 from krawall.model.base import Document
 from krawall.model.kept import DocumentKind
 from krawall.model.plan import Plan
@@ -128,6 +129,9 @@ class Planner:
         if target is not None:
             scenario = scenario.model_copy(update={"target": target})
         own = scenario.target
+        if isinstance(own, Target) and tls_files(own.tls):
+            errors = [Place(f"target.tls.{name}", "names a file of the server") for name in tls_files(own.tls)]
+            raise DocumentError("target", errors, hint="write a reference to a credential that holds the PEM text")
         if isinstance(own, Target) and own.ca_file:
             raise DocumentError(
                 "target", [Place("target.ca file", "names a file of the server, which is not the author's")]

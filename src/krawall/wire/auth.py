@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from krawall.errors import DocumentError, Place
 from krawall.model.auth import REFERENCE
@@ -49,13 +49,17 @@ def query(target: Target, resolve: Resolve) -> list[tuple[str, str]]:
 
 
 def secrets_of(target: Target) -> set[str]:
-    """Return the names of all references in the target's headers, URL and auth."""
-    texts = [target.url, *target.headers.values()]
-    auth = target.auth
-    if auth is not None:
-        texts += [auth.bearer or "", *(auth.header or {}).values(), *(auth.query or {}).values()]
-        texts += [auth.basic.user, auth.basic.password] if auth.basic else []
-    return {name for text in texts for name in REFERENCE.findall(text)}
+    """Return the names of all references in the target's URL, headers, auth, certificates and hooks, and its connector's settings."""
+    parts = target.model_dump(mode="json", include={"url", "headers", "auth", "tls", "hooks", "options"})
+    return {name for text in _texts(parts) for name in REFERENCE.findall(text)}
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _texts(inner)
 
 
 def _name(name: str, place: str) -> str:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections import deque
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
 SHORTEST = 4
 """Values shorter than this are not replaced: they would match by chance everywhere."""
+
+MOST_LATER = 16
+"""Tokens that were fetched: the newest ones can be quoted by a target, older ones have expired."""
 
 _SHORTEST_INNER = 8  # base64 letters of a value inside other text
 
@@ -18,9 +22,21 @@ class Redactor:
     """Replaces every secret value by `***`. Made once per process from the resolved values; costs nothing without any."""
 
     def __init__(self, values: Iterable[str]) -> None:
+        self._fixed = frozenset(values)
+        self._later: deque[str] = deque(maxlen=MOST_LATER)
+        self._compile()
+
+    def _compile(self) -> None:
+        values = (*self._fixed, *self._later)
         forms = {form for value in values if len(value) >= SHORTEST for form in _forms(value)}
         self._forms = sorted(forms, key=lambda form: (-len(form), form))
         self._pattern = re.compile("|".join(map(re.escape, self._forms)))
+
+    def add(self, value: str) -> None:
+        """Replace one more value from now on; of those that are added, the newest 16 count."""
+        if value not in self._fixed and value not in self._later:
+            self._later.append(value)
+            self._compile()
 
     def __call__(self, text: str) -> str:
         """Return `text` without the secrets; the same object when it holds none."""

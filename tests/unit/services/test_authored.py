@@ -70,7 +70,7 @@ def test_variables_that_the_settings_allow_are_allowed():
 @pytest.mark.parametrize(
     ("target", "path"),
     [
-        ({"preset": "mock"}, "url"),
+        ({"preset": "custom-http"}, "url"),
         ({"preset": "mock", "url": "http://127.0.0.1/", "ulr": 1}, "ulr"),
         ({"preset": "nonsense", "url": "http://127.0.0.1/"}, "preset"),
         ({"connector": "nonsense", "url": "http://127.0.0.1/"}, "connector"),

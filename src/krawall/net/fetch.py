@@ -1,0 +1,98 @@
+"""A hook's own requests: one connection each, to hosts that were granted, never elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from krawall.guard.hosts import parse_url
+from krawall.model.base import NS_PER_S, format_duration
+from krawall.model.connector import Gate, Secrets
+from krawall.model.exchange import FaultKind, TargetFault
+from krawall.model.hook import Fetched
+from krawall.model.target import Target
+from krawall.net.dial import dial, tls_context
+from krawall.net.http1 import Closed
+from krawall.version import __version__
+
+MOST_HEAD = 65_536
+MOST_BODY = 1_000_000
+"""Bytes of an answer to a hook; tokens are small."""
+
+
+class Fetcher:
+    """Implements `model.hook.Fetch`. It shows and trusts the certificates of the target; `session` goes into the identification header."""
+
+    def __init__(self, target: Target, secrets: Secrets, gate: Gate, session: str) -> None:
+        self._target = target
+        self._resolve = secrets.resolve
+        self._gate = gate
+        self._session = session
+
+    async def __call__(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        timeout_ns: int = 30 * NS_PER_S,
+    ) -> Fetched:
+        """Ask once. Redirects are not followed.
+
+        Raises:
+            TargetFault: there was no answer.
+            Refused: the host was not granted.
+        """
+        site = parse_url(url)
+        addresses = self._gate.addresses(site.host, site.port)
+        context = tls_context(site, self._target.ca_file, self._target.tls, self._resolve)
+        whole = {
+            "host": site.authority,
+            "user-agent": f"krawall/{__version__}",
+            "x-krawall-session": self._session,
+            **{name.lower(): value for name, value in (headers or {}).items()},
+            "content-length": str(len(body)),
+            "connection": "close",
+        }
+        lines = "".join(f"{name}: {value}\r\n" for name, value in whole.items())
+        payload = f"{method} {site.path} HTTP/1.1\r\n{lines}\r\n".encode("latin-1") + body
+        receiver = _Whole()
+        try:
+            async with asyncio.timeout(timeout_ns / NS_PER_S):
+                connection, _ = await dial(site, addresses, context, timeout_ns, MOST_HEAD, MOST_BODY)
+                try:
+                    await connection.request(payload, receiver)
+                finally:
+                    connection.abort()
+        except Closed as closed:
+            raise TargetFault(FaultKind.connect, f"{site.origin}: {closed}") from None
+        except TimeoutError:
+            where = urlsplit(site.origin).netloc
+            raise TargetFault(FaultKind.timeout, f"{where}: no answer within {format_duration(timeout_ns)}") from None
+        return Fetched(
+            receiver.status,
+            {name.decode("latin-1"): value.decode("latin-1") for name, value in receiver.headers.items()},
+            b"".join(receiver.parts),
+        )
+
+
+class _Whole:
+    """Collects an answer."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.headers: dict[bytes, bytes] = {}
+        self.parts: list[bytes] = []
+
+    def on_byte(self, at_ns: int) -> None:
+        """Nobody asks when it came."""
+
+    def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:
+        """Keep the head."""
+        self.status, self.headers = status, headers
+
+    def on_body(self, data: bytes, at_ns: int) -> bool:
+        """Keep the bytes."""
+        self.parts.append(data)
+        return False
