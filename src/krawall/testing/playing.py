@@ -11,6 +11,7 @@ from krawall.engine.program import Program
 from krawall.engine.shard import Shard
 from krawall.metrics.tally import Tally
 from krawall.model.budget import Spend
+from krawall.model.connector import Secrets
 from krawall.model.exchange import Exchange, Line, Told
 from krawall.model.plan import Plan, ShardSpec
 from krawall.model.progress import Orders, Progress
@@ -62,11 +63,13 @@ def plan_of(scenario: str, url: str | None = None) -> Plan:
     return make_plan(read_scenario(scenario, "test"), Path(), Overrides(url=url), "test")
 
 
-async def play(plan: Plan, clock: Callable[[], int] = monotonic_ns) -> Played:
-    """Play the whole plan; every report is answered at once and allows plenty."""
+async def play(
+    plan: Plan, clock: Callable[[], int] = monotonic_ns, *, secrets: Secrets | None = None, directory: str = ""
+) -> Played:
+    """Play the whole plan; every report is answered at once and allows plenty. `directory`: where hooks keep files."""
     kept = Kept()
     reports: list[Progress] = []
-    shard = Shard(Program(plan, ShardSpec("ses_test", 0, 1, 1, "")), [kept], clock)
+    shard = Shard(Program(plan, ShardSpec("ses_test", 0, 1, 1, directory)), [kept], clock, secrets=secrets)
 
     async def report(progress: Progress) -> Orders:
         reports.append(progress)
