@@ -142,3 +142,62 @@ async def test_a_probe_verifies_too(serve: Serve) -> None:
         with pytest.raises(Exception, match="the certificate is not accepted"):
             async with asyncio.timeout(10):
                 await line.probe()
+
+
+async def mutual(serve: Serve, ca: trustme.CA, tls: dict[str, str], secrets: dict[str, str]) -> Answer:
+    """Ask a server that wants a certificate of its authority from us too."""
+    context = serve()
+    context.verify_mode = ssl.CERT_REQUIRED
+    ca.configure_trust(context)
+    async with hostile(TURN, tls=context) as server:
+        target = target_of(url=f"https://127.0.0.1:{server.port}/v1", tls=tls)
+        async with line_of(target, gate=Pins("127.0.0.1", ["127.0.0.1"]), secrets=secrets) as line:
+            channel = line.channel()
+            try:
+                return await ask(channel)
+            finally:
+                await channel.close()
+
+
+@pytest.fixture(scope="module")
+def ours(ca: trustme.CA) -> dict[str, str]:
+    """Our own certificate, its key and the authority, as PEM texts."""
+    made = ca.issue_cert("tester.test")
+    chain = b"".join(blob.bytes() for blob in made.cert_chain_pems)
+    return {"CA": ca.cert_pem.bytes().decode(), "CERT": chain.decode(), "KEY": made.private_key_pem.bytes().decode()}
+
+
+REFERENCES = {"ca": "${CA}", "certificate": "${CERT}", "key": "${KEY}"}
+
+
+async def test_a_certificate_of_our_own_is_shown_by_reference(serve, ca, ours):
+    assert (await mutual(serve, ca, REFERENCES, ours)).text == "fine"
+
+
+async def test_a_certificate_of_our_own_is_shown_from_files(serve, ca, ours, tmp_path: Path):
+    files = {}
+    for name, word in (("CA", "ca"), ("CERT", "certificate"), ("KEY", "key")):
+        (tmp_path / name).write_text(ours[name])
+        files[word] = str(tmp_path / name)
+    assert (await mutual(serve, ca, files, {})).text == "fine"
+
+
+async def test_without_it_the_server_hangs_up(serve, ca, ours):
+    answer = await mutual(serve, ca, {"ca": "${CA}"}, ours)
+    assert answer.trouble is not None
+    assert answer.fault.kind in ("tls", "connect")
+
+
+@pytest.mark.parametrize("wrong", ["CERT", "KEY", "CA"])
+async def test_what_is_no_certificate_or_key_is_an_error_that_quotes_no_key(serve, ca, ours, wrong):
+    broken = ours | {wrong: "-----BEGIN canary-4711-----"}
+    with pytest.raises(DocumentError) as trouble:
+        await mutual(serve, ca, REFERENCES, broken)
+    assert trouble.value.places[0].path.startswith("target.tls")
+    assert "canary" not in str(trouble.value)
+
+
+async def test_a_key_of_another_certificate_is_an_error(serve, ca, ours):
+    other = ca.issue_cert("other.test").private_key_pem.bytes().decode()
+    with pytest.raises(DocumentError, match="do not belong together"):
+        await mutual(serve, ca, REFERENCES, ours | {"KEY": other})
