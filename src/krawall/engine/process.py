@@ -14,7 +14,7 @@ import signal
 import struct
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +143,8 @@ async def child(
             except TimeoutError:
                 process.kill()
                 await process.wait()
+        with suppress(ConnectionError):  # orders that crossed its last word; nobody needs them any more
+            await process.stdin.wait_closed()
 
 
 # the child's side ---------------------------------------------------------------------------------------

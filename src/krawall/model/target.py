@@ -113,8 +113,8 @@ class Target(Document):
     pace: Pace | None = None
     sizes: Sizes = Sizes()
     tls: Tls = Tls()
-    hooks: list[dict[str, Any]] = Field(
-        [], description="what happens beside each request, in order, e.g. [{login: {...}}, {redact: [email]}]"
+    hooks: list[str | dict[str, Any]] = Field(
+        [], description="what happens beside each request, in order, e.g. [audit, {redact: [email]}, {login: {...}}]"
     )
     ca_file: str | None = Field(
         None, alias="ca file", description="a PEM file of authorities to trust besides the system's"

@@ -40,13 +40,15 @@ def hooks_of(target: Target) -> list[Hook]:
     return [hook for hook in found if hook is not None]
 
 
-def expand(written: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return (kind, settings) of a hook as it is written: `{KIND: {...}}`, `{KIND: value}`, `{KIND: null}` or `{kind: KIND, ...}`.
+def expand(written: str | dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return (kind, settings) of a hook as it is written: `KIND`, `{KIND: {...}}`, `{KIND: value}`, `{KIND: null}` or `{kind: KIND, ...}`.
 
     Raises:
         ValueError: it is none of these.
         KrawallError: there is no such hook, or it does not load.
     """
+    if isinstance(written, str):
+        return written, {}
     if isinstance(kind := written.get("kind"), str):
         return kind, {key: value for key, value in written.items() if key != "kind"}
     if len(written) != 1:

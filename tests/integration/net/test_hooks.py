@@ -198,7 +198,7 @@ async def test_people_are_taken_out_of_what_is_written_down_and_not_out_of_the_c
 async def test_every_request_is_noted_by_its_fingerprint(tmp_path: Path):
     shop = Shop()
     async with answering(shop) as url:
-        hooks = [*login(url), {"audit": None}]
+        hooks = [*login(url), "audit"]
         await conversation(url, hooks, "where is my parcel?", directory=str(tmp_path))
     lines = [json.loads(line) for line in (tmp_path / "audit.jsonl").read_bytes().splitlines()]
     assert [line["what"] for line in lines] == ["sent", "received"]
