@@ -15,9 +15,12 @@ from krawall.mockbot.chat import Request, authorized, script
 from krawall.mockbot.control import Page, not_allowed, page
 from krawall.mockbot.delivery import Delivery, Player, head, sized
 from krawall.mockbot.dialect import Dialect
+from krawall.mockbot.frames import accepted
 from krawall.mockbot.pacer import Pacer
 from krawall.mockbot.routes import dialect_at, stream_at
 from krawall.mockbot.state import State
+from krawall.mockbot.upgrade import TALKS, no_handshake, talk_at, wants_websocket
+from krawall.mockbot.websocket import Talk
 
 _HOP_BY_HOP = (b"connection", b"upgrade", b"http2-settings")
 _BODY_LIMIT = 32 * 1024 * 1024  # bytes
@@ -37,6 +40,7 @@ class Connection(asyncio.Protocol):
         self._player: Player | None = None
         self._listening = ""
         self._listener: Listener | None = None
+        self._talk: Talk | None = None
         self._busy = False
         self._closing = False
         self._paused = False
@@ -61,6 +65,8 @@ class Connection(asyncio.Protocol):
         self._waiting.clear()
         if self._player and self._busy:
             self._player.stop()
+        if self._talk:
+            self._talk.lost()
         if self._listener:
             self._state.channels.leave(self._listening, self._listener)
         self._state.open -= 1
@@ -68,6 +74,9 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._received_ns = monotonic_ns()
+        if self._talk:
+            self._talk.data_received(data, self._received_ns)
+            return
         try:
             self._parse(data)
         except httptools.HttpParserError as error:
@@ -75,7 +84,8 @@ class Connection(asyncio.Protocol):
         self._drain()
 
     def _parse(self, data: bytes) -> None:
-        """Feed the parser. An upgrade that is offered is not taken up: the request is parsed again without the offer."""
+        """Feed the parser. An upgrade to WebSocket is taken up where one is spoken; any other offer is not: the request is
+        parsed again without it."""
         while data:
             try:
                 self._parser.feed_data(data)
@@ -86,10 +96,26 @@ class Connection(asyncio.Protocol):
             if method == b"CONNECT":
                 self._refuse(405, "this is no proxy")
                 return
+            if self._upgraded(rest):
+                return
             lines = [b"%s: %s\r\n" % item for item in self._headers.items() if item[0] not in _HOP_BY_HOP]
             self._parser = httptools.HttpRequestParser(self)
             self._target, self._headers = b"", {}
             data = b"%s %s HTTP/1.1\r\n%s\r\n%s" % (method, target, b"".join(lines), rest)
+
+    def _upgraded(self, rest: bytes) -> bool:
+        """Take up an upgrade to WebSocket, unless earlier requests wait; `rest` came behind the handshake."""
+        path, _, query = self._target.decode("latin-1").partition("?")
+        if self._busy or self._waiting or not wants_websocket(path, self._parser.get_method(), self._headers):
+            return False
+        opened = Request("GET", path, query, "1.1", self._headers, b"", True, self._received_ns)
+        if not authorized(self._state.behaviour.api_key, opened, simple.KEYS):
+            return False  # what answers the request without the offer knows what to say
+        self._transport.write(accepted(self._headers[b"sec-websocket-key"]))
+        self._talk = talk_at(path, self._transport, self._state, self._pacer, opened)
+        if rest:
+            self._talk.data_received(rest, self._received_ns)
+        return True
 
     # What the parser calls.
 
@@ -145,6 +171,8 @@ class Connection(asyncio.Protocol):
         if dialect is None:
             if name := stream_at(request.path):
                 self._listen(request, name)
+            elif request.path in TALKS:
+                self._send(request, no_handshake(self._state, request))
             else:
                 self._send(request, page(self._state, request))
         elif request.method != "POST":

@@ -8,6 +8,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
+from typing import Protocol
 
 import msgspec
 
@@ -21,6 +22,19 @@ _REST_NS = 1_000_000  # split "random": the rest of an event follows at most thi
 _GZIP_WINDOW = 31  # zlib's window bits that mean the gzip format
 _GZIP_LINE = b"Content-Encoding: gzip\r\n"
 _WRONG = "the mock bot was told to fail in the middle of a reply"
+
+
+class Packs(Protocol):
+    """Whoever knows how events travel: `Framing` for bodies, others for connections that stay open."""
+
+    def pack(self, data: bytes) -> bytes:
+        """Return events as they travel."""
+
+    def end(self) -> bytes:
+        """Return what ends a reply."""
+
+    def finish(self) -> bytes:
+        """Return what ends the stream."""
 
 
 class Whole(msgspec.Struct, frozen=True):
@@ -89,7 +103,7 @@ def play_stream(delivery: Delivery, stream: Stream) -> Script:
     yield from play_events(delivery, stream, framing)
 
 
-def play_events(delivery: Delivery, stream: Stream, framing: Framing) -> Script:
+def play_events(delivery: Delivery, stream: Stream, framing: Packs) -> Script:
     """Send each token when it is due, then the end or the cut."""
     yield from (_one_by_one if stream.split == "token" else _split)(delivery, stream, framing)
     if not stream.cut:
@@ -108,7 +122,7 @@ def play_events(delivery: Delivery, stream: Stream, framing: Framing) -> Script:
         delivery.end("disconnected")
 
 
-def _one_by_one(delivery: Delivery, stream: Stream, framing: Framing) -> Script:
+def _one_by_one(delivery: Delivery, stream: Stream, framing: Packs) -> Script:
     """One write per event."""
     write, events, record = delivery.transport.write, stream.events, delivery.record
     total = len(stream.dues)
@@ -129,7 +143,7 @@ def _one_by_one(delivery: Delivery, stream: Stream, framing: Framing) -> Script:
             write(framing.pack(last) + framing.end())
 
 
-def _split(delivery: Delivery, stream: Stream, framing: Framing) -> Script:
+def _split(delivery: Delivery, stream: Stream, framing: Packs) -> Script:
     """Several events per write, or writes that end inside an event; places are drawn."""
     write, events, total = delivery.transport.write, stream.events, len(stream.dues)
     rng = Random(stream.seed)
