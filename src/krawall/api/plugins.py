@@ -1,17 +1,17 @@
-"""What an installation has to offer: kinds of steps and connectors, presets."""
+"""What an installation has to offer: kinds of steps, connectors, hooks, scorers, sinks; presets."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Literal
+from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from pydantic import Field
 
 from krawall.api.auth import Reader
 from krawall.api.records import View
-from krawall.services.catalogue import plugins
+from krawall.services.plugins import Kinds, explain, plugins
 
 router = APIRouter(prefix="/api/v1", tags=["plugins"])
 
@@ -19,7 +19,7 @@ router = APIRouter(prefix="/api/v1", tags=["plugins"])
 class PluginView(View):
     """One kind of a family."""
 
-    family: Literal["steps", "connectors", "hooks", "presets"]
+    family: Kinds
     kind: str = Field(description="the word in documents")
     about: str
     source: str = Field(description="`built-in`, or the package that brings it")
@@ -33,8 +33,28 @@ class Plugins(View):
     items: list[PluginView]
 
 
+class PluginDetail(PluginView):
+    """One kind with all that its users and their editors need."""
+
+    text: str = Field(description="its description in full")
+    where: str = Field(description="module and class, or file")
+    settings: dict[str, Any] = Field(
+        description="JSON Schema of its settings; of presets, the fields that they ask for"
+    )
+
+
 @router.get("/plugins", name="list_plugins", summary="List what documents can use", response_model=Plugins)
 async def list_plugins(caller: Reader) -> Plugins:
-    """Return steps, connectors and presets, where each comes from, and what does not load."""
+    """Return every kind, where each comes from, and what does not load."""
     found = await asyncio.to_thread(plugins)
     return Plugins(items=[PluginView.model_validate(msgspec.structs.asdict(each)) for each in found])
+
+
+@router.get("/plugins/{family}/{kind}", name="get_plugin", summary="Explain a kind", response_model=PluginDetail)
+async def get_plugin(
+    caller: Reader, family: Kinds, kind: Annotated[str, Path(min_length=1, max_length=100)]
+) -> PluginDetail:
+    """Return what a kind does, and the settings that it takes."""
+    found = await asyncio.to_thread(explain, kind, family)
+    info = msgspec.structs.asdict(found.info)
+    return PluginDetail.model_validate({**info, "text": found.text, "where": found.where, "settings": found.settings})

@@ -98,6 +98,14 @@ GROUPS: dict[str, tuple[str, Commands]] = {
             "rotate": ("krawall.cli.credentials:rotate", "Seal all credentials with a new key."),
         },
     ),
+    "plugins": (
+        "What documents can use on this machine.",
+        {
+            "list": ("krawall.cli.plugins:list_", "List steps, connectors, hooks, scorers, sinks and presets."),
+            "show": ("krawall.cli.plugins:show", "Explain a kind and its settings."),
+            "check": ("krawall.cli.plugins:check", "Look whether plugins are fit for use."),
+        },
+    ),
     "users": (
         "Who may log in. Works on the database itself.",
         {

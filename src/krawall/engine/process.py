@@ -14,7 +14,7 @@ import signal
 import struct
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,9 @@ from krawall.model.base import Record
 from krawall.model.connector import Secrets
 from krawall.model.plan import ShardSpec
 from krawall.model.progress import Orders, Progress
+from krawall.model.sink import Basin
 from krawall.plugins.assemble import read_plan
+from krawall.plugins.sinking import sinks_of
 
 _LENGTH = struct.Struct("<I")
 _MOST = 64 << 20
@@ -222,11 +224,14 @@ async def _play(pipe: Pipe, start: Start) -> None:
     program = Program(plan, spec, None if start.environment else start.env)
     log = LogFile(spec.directory, spec.session, spec.index, spec.attempt, plan.digest(), spec.bodies, spec.rotate_s)
     sent = open_cell(Path(spec.directory) / f"{spec.index}-{spec.attempt}.sent")
-    pipe.shard = Shard(program, [log], secrets=secrets, sent=sent)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
-    await pipe.shard.play(pipe.report)
+    basin = Basin(spec.session, spec.index, spec.count, spec.directory)
+    with ExitStack() as stack:
+        sinks = [stack.enter_context(each.open(basin)) for each in sinks_of(plan.scenario)]
+        pipe.shard = Shard(program, [log, *sinks], secrets=secrets, sent=sent)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(100_000, 50, 100)
+        await pipe.shard.play(pipe.report)
 
 
 def _secrets(start: Start) -> Secrets:

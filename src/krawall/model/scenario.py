@@ -167,6 +167,9 @@ class Scenario(Document):
     on_error: OnError = OnError()
     timeouts: Timeouts = Timeouts()
     inject: list[Injection] = Field([], description="seeded faults of our own; marked, never counted as the target's")
+    sinks: list[str | dict[str, Any]] = Field(
+        [], description="where the lines of the log go besides, e.g. [{csv-file: {...}}]"
+    )
     load: Load | None = None
     budget: Budget = Budget()
     thresholds: list[Threshold] = []

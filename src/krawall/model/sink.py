@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Protocol
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
 
+from krawall.model.base import Document
 from krawall.model.exchange import Line
 
 
@@ -22,3 +26,25 @@ class Sink(Protocol):
     def close(self) -> None:
         """Write what is left and close. Raises when that fails."""
         ...
+
+
+@dataclass(frozen=True)
+class Basin:
+    """Where a sink is opened: the session, which of its shards, and the folder where this shard keeps its files."""
+
+    session: str
+    shard: int
+    shards: int
+    directory: str
+
+
+class SinkKind(Document):
+    """Settings of a sink. The file name is the kind; a scenario names it: `sinks: [{KIND: {...}}]`."""
+
+    api: ClassVar[int] = 1
+    shorthand: ClassVar[str] = ""
+    kind: str
+
+    @abstractmethod
+    def open(self, basin: Basin) -> AbstractContextManager[Sink]:
+        """Open the sink; it is left when the shard is over, after its `close`."""

@@ -20,15 +20,23 @@ from krawall.errors import NotFound, PluginError
 from krawall.model.base import Record
 from krawall.model.connector import Connector
 from krawall.model.hook import Hook
+from krawall.model.scorer import Scorer
+from krawall.model.sink import SinkKind
 from krawall.model.step import Step
 from krawall.plugins.fitting import misfit
 from krawall.version import __version__
 
-Family = Literal["steps", "connectors", "hooks"]
+Family = Literal["steps", "connectors", "hooks", "scorers", "sinks"]
 Data = Literal["presets", "templates"]
-FAMILIES: tuple[Family, ...] = ("steps", "connectors", "hooks")
+FAMILIES: tuple[Family, ...] = ("steps", "connectors", "hooks", "scorers", "sinks")
 OURS = "krawall"
-_BASES: dict[str, type[Any]] = {"steps": Step, "connectors": Connector, "hooks": Hook}
+_BASES: dict[str, type[Any]] = {
+    "steps": Step,
+    "connectors": Connector,
+    "hooks": Hook,
+    "scorers": Scorer,
+    "sinks": SinkKind,
+}
 
 
 class Source(Record, frozen=True):
@@ -81,7 +89,7 @@ def sources(family: Family | Data) -> dict[str, list[Source]]:
             where = f"krawall.plugins.{family}.{kind}" if suffix == ".py" else f"krawall.plugins:{family}/{entry.name}"
             found[kind] = [Source(OURS, __version__, where)]
     for strange in _strangers():
-        if strange.family == family and family != "templates" and strange.allowed:
+        if strange.family == family and strange.allowed:
             found.setdefault(strange.kind, []).append(strange.source)
     return dict(sorted(found.items()))
 

@@ -24,6 +24,8 @@ from krawall.plugins import registry
 from krawall.plugins.assemble import assemble, places, read_scenario
 from krawall.plugins.hooking import hooks_of
 from krawall.plugins.preset import knows_where, resolve
+from krawall.plugins.sinking import sinks_of
+from krawall.plugins.used import plugins_of
 from krawall.services.catalogue import template
 from krawall.services.granting import granted
 from krawall.services.pricing import with_prices
@@ -33,7 +35,6 @@ from krawall.wire.reply import compile_reply
 from krawall.wire.request import compile_request
 
 TEMPLATE = "template:"
-_FAMILIES: dict[str, registry.Family] = {family: family for family in registry.FAMILIES}
 
 
 @dataclass(frozen=True)
@@ -127,12 +128,10 @@ def make_plan(
     errors = check(scenario, target, sorted(rows[0]) if rows else None)
     if errors:
         raise DocumentError(source, errors)
-    kinds = {f"steps.{step.kind}" for _, step in walk(scenario.steps)} | {f"connectors.{target.connector}"}
-    kinds |= {f"hooks.{hook.kind}" for hook in hooks_of(target)}
     return Plan(
         krawall=__version__, scenario=scenario, target=target, load=load, rows=rows, base=source,
         granted=granted(target, load, scenario, overrides.confirmed),
-        plugins={kind: _version_of(kind) for kind in sorted(kinds)},
+        plugins=plugins_of(scenario, target),
     )  # fmt: skip
 
 
@@ -151,6 +150,10 @@ def _freeze(target: Target, folder: Path | None) -> Target:
 def check(scenario: Scenario, target: Target | None, columns: list[str] | None) -> list[Place]:
     """Return everything that is wrong with a scenario and its target beyond their shapes: texts, checks, mappings."""
     errors = compile_texts(scenario, columns)[1]
+    try:
+        sinks_of(scenario)
+    except DocumentError as error:
+        errors += error.places
     for path, step in walk(scenario.steps):
         for name in ("expect", "checks"):
             for index, expectation in enumerate(getattr(step, name, ())):
@@ -228,12 +231,6 @@ def planned(plan: Plan) -> int | None:
     if plan.scenario.data and plan.scenario.data.pick == "once each":
         return min(count, len(plan.rows)) if count is not None else None
     return count
-
-
-def _version_of(kind: str) -> str:
-    family, _, name = kind.partition(".")
-    source = registry.origin(_FAMILIES[family], name)
-    return source.version if source.package == registry.OURS else str(source)
 
 
 # overrides ----------------------------------------------------------------------------------------------

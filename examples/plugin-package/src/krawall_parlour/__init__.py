@@ -1,0 +1,1 @@
+"""Plugins for Krawall, one of each family: the smallest that are whole."""

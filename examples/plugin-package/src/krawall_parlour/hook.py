@@ -1,0 +1,35 @@
+"""The hook `stamp`: writes a word under every message that goes out."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import ClassVar, Literal
+
+import msgspec
+
+from krawall.model.exchange import Prompt
+from krawall.model.hook import Hook, Hooked, Surroundings
+
+
+class Stamp(Hook):
+    """Write a word under every message that goes out."""
+
+    shorthand: ClassVar[str] = "word"
+    kind: Literal["stamp"] = "stamp"
+    word: str = "yours"
+
+    def open(self, around: Surroundings) -> AbstractAsyncContextManager[Hooked]:
+        """Open it; it holds nothing."""
+        return _opened(self.word)
+
+
+@asynccontextmanager
+async def _opened(word: str) -> AsyncIterator[Hooked]:
+    yield _Stamping(word)
+
+
+class _Stamping(Hooked):
+    def __init__(self, word: str) -> None:
+        self._word = word
+
+    async def before_send(self, prompt: Prompt) -> Prompt:
+        return msgspec.structs.replace(prompt, text=f"{prompt.text} {self._word}")

@@ -1,0 +1,1 @@
+"""Built-in scorers: one file per kind. None yet; the contract is `krawall.model.scorer`."""
