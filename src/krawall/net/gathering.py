@@ -97,6 +97,8 @@ class Gathering:
         self._greetings = messages
         self._said = _Said()
         self._future = future = self._loop.create_future()
+        if not messages:
+            future.set_result(None)
         return future
 
     @property

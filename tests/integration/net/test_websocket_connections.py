@@ -146,7 +146,7 @@ async def test_a_greeting_that_does_not_come_is_a_fault() -> None:
         await connection.wait_closed()
 
     async with chatting(silent, {"greeting": 1}) as channel:
-        channel._line.route.connect_ns = 50_000_000  # type: ignore[attr-defined]
+        channel._speech.route.connect_ns = 50_000_000  # type: ignore[attr-defined]
         assert (await ask(channel)).is_fault("connect", "no greeting within 50ms")
 
 
