@@ -9,34 +9,66 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Annotated, Any, Union
 
+import msgspec
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from pydantic.json_schema import PydanticJsonSchemaWarning
 from pydantic_core import ErrorDetails
 
-from krawall.errors import DocumentError, Place
+from krawall.errors import DocumentError, Place, PluginError
 from krawall.model.load import Closed, Open
 from krawall.model.plan import Plan
 from krawall.model.scenario import Scenario
 from krawall.model.step import Step
 from krawall.plugins import registry
+from krawall.plugins.missing import missing
 from krawall.wire.yaml import Source, read, write
 
 
+class _Steps:
+    """Every step that loads, and the short words of all; why the others do not load. Ours come first: nobody takes their words."""
+
+    def __init__(self) -> None:
+        self.classes: dict[str, type[Step]] = {}
+        self.broken: dict[str, str] = {}
+        self.words: dict[str, tuple[str, str]] = {}
+        known = registry.sources("steps")
+        for kind in sorted(known, key=lambda kind: known[kind][0].package != registry.OURS):
+            try:
+                self._add(kind, registry.load("steps", kind), known)
+            except PluginError as error:
+                self.broken[kind] = error.message
+        self.classes = dict(sorted(self.classes.items()))
+
+    def _add(self, kind: str, step: type[Step], known: Mapping[str, list[registry.Source]]) -> None:
+        for word in step.words:
+            owner = self.words[word][0] if word in self.words else word
+            if word in self.words or (word in known and word != kind):
+                raise PluginError(
+                    f"the step {kind!r} of {known[kind][0]} takes the word {word!r}, which is that of "
+                    f"{owner!r} of {known[owner][0]}"
+                )
+        self.classes[kind] = step
+        self.words |= {kind: (kind, step.shorthand), **{word: (kind, field) for word, field in step.words.items()}}
+
+
 @functools.cache
+def _steps() -> _Steps:
+    return _Steps()
+
+
 def step_classes() -> dict[str, type[Step]]:
     """Return kind -> class of every step that loads."""
-    return {kind: registry.load("steps", kind) for kind in registry.kinds("steps")}
+    return _steps().classes
 
 
-@functools.cache
+def broken_steps() -> dict[str, str]:
+    """Return kind -> why it does not load, of every step that does not. A document that uses one is told so."""
+    return _steps().broken
+
+
 def _words() -> dict[str, tuple[str, str]]:
     """Return short word -> (kind, field that it fills)."""
-    found: dict[str, tuple[str, str]] = {}
-    for kind, step in step_classes().items():
-        found[kind] = (kind, step.shorthand)
-        for word, field in step.words.items():
-            found[word] = (kind, field)
-    return found
+    return _steps().words
 
 
 def expand(value: object) -> object:
@@ -52,6 +84,8 @@ def expand(value: object) -> object:
     if "kind" in value:
         if not isinstance(value["kind"], str):
             raise ValueError(f"`kind` is the name of a step, not {_short(value['kind'])}")
+        if value["kind"] in broken_steps():
+            raise ValueError(broken_steps()[value["kind"]])
         if value["kind"] not in step_classes():
             raise ValueError(f"unknown step {str(value['kind'])!r}{registry.nearest(str(value['kind']), _words())}")
         return value
@@ -64,6 +98,9 @@ def expand(value: object) -> object:
 
 
 def _step_word(value: dict[Any, Any]) -> str:
+    for key in value:
+        if key in broken_steps():
+            raise ValueError(broken_steps()[key])
     candidates = [key for key in value if key in _words()]
     for word in candidates:
         if set(value) - {word} <= _field_names(step_classes()[_words()[word][0]]):
@@ -126,9 +163,18 @@ def write_scenario(scenario: Scenario) -> str:
 
 
 def read_plan(text: bytes) -> Plan:
-    """Return the plan that its JSON holds."""
+    """Return the plan that its JSON holds.
+
+    Raises:
+        PluginError: it needs plugins that are not here.
+    """
     assemble()
-    return Plan.model_validate_json(text)
+    try:
+        return Plan.model_validate_json(text)
+    except ValidationError:
+        if absent := missing(msgspec.json.decode(text).get("plugins", {})):
+            raise PluginError(f"it cannot be read without its plugins: {'; '.join(absent.values())}") from None
+        raise
 
 
 def places(error: ValidationError, data: object, source: Source | None) -> list[Place]:

@@ -65,11 +65,12 @@ def _strangers() -> tuple[_Strange, ...]:
     only = os.environ.get("KRAWALL_PLUGINS", "").strip()
     names = {_normal(name) for name in only.split(",")} if only else set()
     found = []
-    for entry in (each for distribution in metadata.distributions() for each in distribution.entry_points):
-        root, _, family = entry.group.partition(".")
-        if root == OURS and entry.dist is not None:
-            source = Source(entry.dist.name, entry.dist.version, entry.value.replace(" ", ""))
-            found.append(_Strange(family, entry.name, source, not only or _normal(entry.dist.name) in names))
+    everything = metadata.entry_points()  # of a package that is on the path twice, the one that Python would import
+    for family in (*FAMILIES, "presets"):
+        for entry in everything.select(group=f"{OURS}.{family}"):
+            if entry.dist is not None:
+                source = Source(entry.dist.name, entry.dist.version, entry.value.replace(" ", ""))
+                found.append(_Strange(family, entry.name, source, not only or _normal(entry.dist.name) in names))
     return tuple(found)
 
 
