@@ -6,12 +6,11 @@ With KRAWALL_SCHEMATHESIS=full it also tries every boundary of every parameter: 
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
-from krawall.testing.installation import Installation
+from krawall.testing.installation import Installation, free_port
 
 ENDLESS = r"/stream$|/api/v1/events$|/sessions/import$|/targets/(\S+/)?test$"
 """Streams do not end; an import wants a tar; a connection test goes wherever a made-up address leads."""
@@ -20,12 +19,6 @@ CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,re
 
 FULL = os.environ.get("KRAWALL_SCHEMATHESIS") == "full"
 PHASES = "examples,coverage,fuzzing,stateful" if FULL else "examples,fuzzing,stateful"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_no_made_up_request_and_no_chain_of_them_finds_anything(tmp_path: Path):

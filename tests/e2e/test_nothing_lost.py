@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import json
-import socket
 from pathlib import Path
 
-from krawall.testing.installation import Installation
+from krawall.testing.installation import Installation, free_port
 from krawall.testing.storm import WORKERS, Listener, Storm, delivered, judge, scenario
 from krawall.testing.valkeys import ValkeyServer, valkey_server
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_sessions_under_a_storm_of_kills_lose_nothing_that_is_not_counted(tmp_path: Path):

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import json
-import socket
 from pathlib import Path
 
 from krawall.testing.buckets import s3_server
-from krawall.testing.installation import Installation
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from krawall.testing.installation import Installation, free_port
 
 
 def test_a_session_is_played_into_a_bucket_and_read_from_it(tmp_path: Path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,9 @@ from krawall.clock import monotonic_ns
 from krawall.model.exchange import Exchange
 from krawall.services.directory import SessionDirectory
 from krawall.testing.commands import krawall
-from krawall.testing.installation import Installation
+from krawall.testing.installation import Installation, free_port
 
 CANARY = "canary-9f4e2b7a51c34d"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import structlog
 from krawall.clock import iso, wall_ns
 from krawall.conduct.conductor import Conductor
 from krawall.conduct.validity import judge as judge_generator
-from krawall.errors import Unavailable
+from krawall.errors import KrawallError, Unavailable
 from krawall.model.event import (
     EventBody,
     SessionAborted,
@@ -55,6 +55,21 @@ async def finish(tools: Tools, session: Session, rows: Rows, conductor: Conducto
             return await _last_transaction(tools, session, rows, conductor, summary)
         except Unavailable:
             await asyncio.sleep(AGAIN_S)
+
+
+async def refuse(tools: Tools, session: Session, fence: int, error: KrawallError) -> None:
+    """End a session that cannot be played here, before anything is played of it. Somebody else's is left alone."""
+    store = tools.store
+    async with store.begin() as tx:
+        mine = await store.sessions.write(
+            session.id, fence,
+            state=State.finished, outcome=Outcome.failed, verdict=Verdict.none, exit_code=error.exit_code,
+            reason=error.message, reason_kind="internal", finished_ns=wall_ns(), tx=tx,
+        )  # fmt: skip
+        if mine:
+            await store.ledger.release(session.id, tx=tx)
+            body = SessionFailed(error.exit_code, error.message)
+            await store.events.append(body, f"worker {tools.id}", session=session.id, tx=tx)
 
 
 async def _manifest(

@@ -19,7 +19,7 @@ import structlog
 
 from krawall.clock import iso, monotonic_ns, wall_ns
 from krawall.conduct.conductor import Conductor
-from krawall.errors import Conflict, KrawallError, NotFound, Unavailable
+from krawall.errors import Conflict, KrawallError, NotFound, PluginError, Unavailable
 from krawall.model.base import NS_PER_S
 from krawall.model.event import ShardLost, ShardReplaced
 from krawall.model.job import Compact, ConductSession
@@ -32,7 +32,8 @@ from krawall.services.planning import planned
 from krawall.services.sessions import enqueue
 from krawall.services.tracing import Noted, about_target
 from krawall.version import __version__
-from krawall.worker.finish import finish
+from krawall.worker.equipment import equipped
+from krawall.worker.finish import finish, refuse
 from krawall.worker.link import ENDED, decode_orders, decode_progress, encode, field
 from krawall.worker.rows import Rows
 from krawall.worker.tools import Tools
@@ -53,7 +54,13 @@ async def conduct(tools: Tools, job: ConductSession, noted: Noted) -> None:
         session = await tools.store.sessions.get(job.session)
     except (Conflict, NotFound):
         return
-    plan = read_plan(await tools.store.sessions.plan(session.id))
+    text = await tools.store.sessions.plan(session.id)
+    try:
+        await asyncio.to_thread(equipped, text)
+        plan = read_plan(text)
+    except PluginError as error:
+        await refuse(tools, session, fence, error)
+        return
     noted.note(about_target(plan.target))
     await enqueue(tools.jobs, session.id, session.shards)
     tools.playing[session.id] += 1

@@ -18,12 +18,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
-import structlog
 
 from krawall.archive.segments import open_segment
 from krawall.clock import monotonic_ns
 from krawall.engine.process import Child, child
-from krawall.errors import Conflict, KrawallError, NotFound, PluginError, Unavailable
+from krawall.errors import Conflict, KrawallError, NotFound, Unavailable
 from krawall.model.auth import REFERENCE
 from krawall.model.base import NS_PER_S
 from krawall.model.exchange import Told
@@ -31,8 +30,8 @@ from krawall.model.job import PlayShard
 from krawall.model.plan import ShardSpec
 from krawall.model.progress import Orders, Progress
 from krawall.model.session import Session, Shard, State
-from krawall.plugins.used import differing, lacking
 from krawall.services.directory import SessionDirectory
+from krawall.worker.equipment import equipped
 from krawall.worker.link import ENDED, ShardLink
 from krawall.worker.tools import Tools
 
@@ -41,7 +40,6 @@ STEADY_S = 5.0
 LEAVE_S = 10.0  # how long an engine may drain when its worker leaves
 READY_S = 0.2  # how often a shard that is ready asks whether it may begin
 REMOTE_ROTATE_S = 5.0  # a segment that only this machine holds is at most so old
-_log = structlog.get_logger("krawall.worker.shard")
 _told = msgspec.json.Decoder(Told)
 
 
@@ -95,7 +93,7 @@ class _Playing:
     async def _run(self) -> bool:
         tools = self._tools
         plan = await tools.store.sessions.plan(self._session.id)
-        await asyncio.to_thread(_equipped, plan)
+        await asyncio.to_thread(equipped, plan)
         sealed = await tools.store.credentials.sealed(references(plan))
         env = {name: os.environ[name] for name in tools.allow_env if name in os.environ}
         played = await tools.archive.fetch(self._session.id) if self._shard.attempt > 1 else self._folder
@@ -198,19 +196,6 @@ class _Playing:
         if self._last is not None:
             failed = msgspec.structs.replace(self._last, seq=seq, state="failed", reason=reason)
         await self._last_word(failed)
-
-
-def _equipped(plan: bytes) -> None:
-    """Refuse a plan whose plugins are not on this machine, before anything is played of it.
-
-    Raises:
-        PluginError: names each of them.
-    """
-    plugins: dict[str, str] = msgspec.json.decode(plan)["plugins"]
-    if missing := lacking(plugins):
-        raise PluginError(f"this worker cannot play it: {'; '.join(missing)}", hint="install them on every worker")
-    for words in differing(plugins):
-        _log.warning("a plugin of another version", plugin=words)
 
 
 async def _relay(changes: AsyncIterator[Orders], running: Child) -> None:
