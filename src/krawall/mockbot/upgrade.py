@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
-from krawall.mockbot import simple, websocket
+from krawall.mockbot import simple, socketio, websocket
 from krawall.mockbot.chat import Request, authorized
 from krawall.mockbot.control import Page
 from krawall.mockbot.pacer import Pacer
 from krawall.mockbot.state import State
 from krawall.mockbot.websocket import Talk
 
-TALKS = {websocket.PATH: websocket.talk}
+TALKS = {websocket.PATH: websocket.talk, socketio.PATH: socketio.talk}
+KEY_LATER = frozenset({socketio.PATH})  # where the key may come after the handshake
 
 
 def wants_websocket(path: str, method: bytes, headers: dict[bytes, bytes]) -> bool:

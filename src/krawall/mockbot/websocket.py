@@ -208,12 +208,20 @@ def play_message(
 
 
 class Talk:
-    """One WebSocket connection after its handshake; `hear` takes its messages, `answers` are stopped when it ends."""
+    """One WebSocket connection after its handshake; `hear` takes its messages, `answers` are stopped and `gone` called
+    when it ends."""
 
-    def __init__(self, transport: asyncio.Transport, hear: Callable[[bytes, int], None], answers: Answers) -> None:
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        hear: Callable[[bytes, int], None],
+        answers: Answers,
+        gone: Callable[[], None] | None = None,
+    ) -> None:
         self._transport = transport
         self._hear = hear
         self._answers = answers
+        self._gone = gone
         self._frames = Frames()
         self._over = False
 
@@ -238,6 +246,8 @@ class Talk:
         """The connection is gone."""
         self._over = True
         self._answers.stop()
+        if self._gone:
+            self._gone()
 
     def _end(self, last: bytes) -> None:
         self._over = True

@@ -30,7 +30,8 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Manners:
-    """How a server answers. Without rules, `done` or `silence_ns` the next message is the whole reply.
+    """How a server answers. Without rules, `done` or `silence_ns` the next message is the whole reply; `told`: unless whoever
+    hands messages on says which is the last.
 
     `ignored` messages are no part of a reply; with `match` only those count where the id of the question stands.
     """
@@ -40,11 +41,12 @@ class Manners:
     silence_ns: int = 0
     ignored: tuple[Rule, ...] = ()
     match: Path | None = None
+    told: bool = False
 
     @property
     def single(self) -> bool:
         """Whether a reply is one message."""
-        return not (self.ends or self.done is not None or self.silence_ns)
+        return not (self.ends or self.done is not None or self.silence_ns or self.told)
 
     @property
     def looks(self) -> bool:
@@ -151,8 +153,8 @@ class Gathering:
             self.heard = True
             self._mark.byte(at_ns)
 
-    def on_message(self, data: bytes, at_ns: int, *, binary: bool) -> None:
-        """Read a message; what nobody waits for is dropped."""
+    def on_message(self, data: bytes, at_ns: int, *, binary: bool, last: bool = False) -> None:
+        """Read a message, the `last` one of a reply for all that is known; what nobody waits for is dropped."""
         future = self._future
         if future is None or future.done():
             return
@@ -165,7 +167,7 @@ class Gathering:
         self._said.size += len(data)
         if self._said.size > self._route.target.sizes.body:
             raise TargetFault(FaultKind.protocol, f"the reply is larger than {self._route.target.sizes.body:,} bytes")
-        if self._take(data, at_ns):
+        if self._take(data, at_ns) or last:
             self._quiet()
             future.set_result(None)
 
