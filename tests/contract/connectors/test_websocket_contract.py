@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,58 +11,16 @@ from typing import Any
 import pytest
 import trustme
 
-from krawall.model.exchange import json_bytes
 from krawall.testing import replies
 from krawall.testing.asking import target_of
 from krawall.testing.contracts.connector import HOWS, TEXT, Scene, cases
 from krawall.testing.hostile import Action, Peer, close, endless, gone, hostile, read_head, send
+from krawall.testing.websocket import frame, hear, says, upgrade
 
 CANARY = {"BOT_KEY": "canary-Zq7-9f3c"}
 SIZES = {"body": 20_000, "header": 20_000, "event": 20_000}
 MAPPING = {"text": ["text", "reply"], "finish": "finish", "error": "error"}
 PARTS = [{"text": "one "}, {"text": "two "}, {"text": "three"}, {"done": True}]
-
-
-def frame(data: bytes, opcode: int = 1, *, fin: bool = True) -> bytes:
-    """Return a server's frame (RFC 6455 section 5.2)."""
-    size = len(data)
-    length = bytes([size]) if size < 126 else b"\x7e" + size.to_bytes(2) if size < 65536 else b"\x7f" + size.to_bytes(8)
-    return bytes([fin << 7 | opcode]) + length + data
-
-
-def says(*messages: object) -> bytes:
-    return b"".join(frame(json_bytes(message)) for message in messages)
-
-
-def upgrade() -> Action:
-    """Take the handshake that was read."""
-
-    async def act(peer: Peer) -> None:
-        key = peer.server.requests[-1].values("sec-websocket-key")[0]
-        digest = hashlib.sha1(key.encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11", usedforsecurity=False).digest()
-        accept = base64.b64encode(digest).decode()
-        await peer.write(replies.head(101, upgrade="websocket", connection="Upgrade", sec_websocket_accept=accept))
-
-    return act
-
-
-def hear(heard: list[bytes]) -> Action:
-    """Read one message; keep it behind the handshake that it came under."""
-
-    async def act(peer: Peer) -> None:
-        first, second = await peer.reader.readexactly(2)
-        if first == 0x88:
-            raise ConnectionError("the client said goodbye")
-        assert first == 0x81
-        assert second & 0x80, "a client masks"
-        size = second & 0x7F
-        if size == 126:
-            size = int.from_bytes(await peer.reader.readexactly(2))
-        mask = await peer.reader.readexactly(4)
-        data = await peer.reader.readexactly(size)
-        heard.append(peer.server.requests[-1].head + bytes(byte ^ mask[at % 4] for at, byte in enumerate(data)))
-
-    return act
 
 
 def _repeat(status: int) -> Action:
