@@ -52,28 +52,27 @@ class Route:
         self.connect_ns = timeouts.connect
         headers = auth.headers(target, secrets.resolve)
         self.redact = Redactor(secret_values(target, secrets))
-        self.path = self._path(auth.query(target, secrets.resolve))
+        query = auth.query(target, secrets.resolve)
+        self._query = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query)
+        self.path = self._path(self.site.path)
         self.who = {"user-agent": f"{VERSION_AGENT}/{version}", "x-krawall-session": session}
         self.headers = {name: value for name, value in headers.items() if name not in OURS}
-        self.head = self._head()
+        self.head = self.head_of(target.method, self.site.path) + b"content-length: "
 
-    def _path(self, query: list[tuple[str, str]]) -> str:
-        path = self.site.path
-        if not query:
-            return path
-        joined = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query)
-        return path + ("&" if "?" in path else "?") + joined
+    def _path(self, path: str) -> str:
+        return path + ("&" if "?" in path else "?") + self._query if self._query else path
 
-    def _head(self) -> bytes:
+    def head_of(self, method: str, path: str) -> bytes:
+        """Return the beginning of a request to this host: its first line and headers, without the length of its body."""
         whole = {
             "host": self.site.authority,
             **self.who,
             "accept": "text/event-stream, application/json" if self.target.stream else "application/json, text/plain",
-            "content-type": "application/json",
+            **({} if method == "GET" else {"content-type": "application/json"}),
             **self.headers,
         }
         lines = "".join(f"{name}: {value}\r\n" for name, value in whole.items())
-        return f"{self.target.method} {self.path} HTTP/1.1\r\n{lines}content-length: ".encode("latin-1")
+        return f"{method} {self._path(path)} HTTP/1.1\r\n{lines}".encode("latin-1")
 
     def quote(self, text: str) -> str:
         """Return the beginning of what the server says, on one line. Secrets go first: a cut one would not be found."""
@@ -102,13 +101,14 @@ def secret_values(target: Target, secrets: Secrets) -> list[str]:
 class Caller:
     """One user's connection. `call` sends one request; the receiver reads the reply."""
 
-    __slots__ = ("_connection", "_encode", "_payload", "_route", "slow_ns", "tap")
+    __slots__ = ("_connection", "_encode", "_extra", "_payload", "_route", "slow_ns", "tap")
 
     def __init__(self, route: Route, encode: Callable[[Prompt], bytes]) -> None:
         self._route = route
         self._encode = encode
         self._connection: Connection | None = None
         self._payload = b""
+        self._extra = b""
         self.slow_ns = 0
         self.tap: Tap | None = None
 
@@ -124,6 +124,7 @@ class Caller:
         extra = b""
         if prompt.extra:
             extra = "".join(f"{k}: {v}\r\n" for k, v in prompt.extra.items() if k not in OURS).encode("latin-1")
+        self._extra = extra
         self._payload = b"%b%d\r\n%b\r\n%b" % (self._route.head, len(body), extra, body)
         connection = self._connection
         if connection is None or not connection.open:
@@ -147,6 +148,28 @@ class Caller:
             await self._dial(mark, receiver if self.tap is None else Tapped(receiver, self.tap))
         except Closed as twice:
             raise TargetFault(FaultKind.connect, str(twice)) from None
+
+    async def look(self, path: str, receiver: Receiver) -> None:
+        """Ask for `path` of the same host with a GET, as the request before it; on a new connection if need be.
+
+        Raises:
+            TargetFault: it cannot be asked, or the reply breaks the protocol.
+        """
+        payload = b"%b%b\r\n" % (self._route.head_of("GET", path), self._extra)
+        if self.tap is not None:
+            receiver = Tapped(receiver, self.tap)
+        for _ in range(2):  # a kept connection may have been closed meanwhile
+            connection = self._connection
+            if connection is None or not connection.open:
+                connection, _took = await self._route.connect()
+                self._connection = connection
+            try:
+                await connection.request(payload, receiver)
+                return
+            except Closed as closed:
+                if not closed.stale:
+                    raise TargetFault(FaultKind.connect, str(closed)) from None
+        raise TargetFault(FaultKind.connect, "the connection was closed without an answer, twice")
 
     async def _dial(self, mark: Mark, receiver: Receiver) -> None:
         connection, took = await self._route.connect()
