@@ -2,8 +2,9 @@
 
 from fastapi import APIRouter
 
-from krawall.web.pages import dashboard, finding, gallery, scenarios, session, sessions, signin, targets
+from krawall.web.pages import dashboard, finding, gallery, scenarios, session, session_start, sessions, signin, targets
 
 ROUTERS: tuple[APIRouter, ...] = tuple(
-    module.router for module in (dashboard, targets, scenarios, sessions, session, finding, signin, gallery)
+    module.router
+    for module in (dashboard, targets, scenarios, sessions, session_start, session, finding, signin, gallery)
 )

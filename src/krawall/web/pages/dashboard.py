@@ -17,7 +17,9 @@ from krawall.web import ui
 from krawall.web.answers import show
 from krawall.web.frame import Frame, frame_of
 from krawall.web.pages.activity import activity
+from krawall.web.pages.session_form import Offer, quick_execute
 from krawall.web.pages.session_rows import duration, state_of
+from krawall.web.pages.session_start import offer_of
 from krawall.web.ui.icons import Icon
 
 router = APIRouter()
@@ -34,11 +36,14 @@ async def dashboard(request: Request, caller: Reader) -> Response:
         for kind in (DocumentKind.target, DocumentKind.scenario)
     }
     done = (have[DocumentKind.target], have[DocumentKind.scenario], any_session)
-    return show(request, dashboard_page(frame_of(request), found, done, wall_ns()))
+    offer = await offer_of(app) if done[0] else None
+    return show(request, dashboard_page(frame_of(request), found, done, wall_ns(), offer))
 
 
-def dashboard_page(frame: Frame, found: Dashboard, done: tuple[bool, bool, bool], now_ns: int) -> h.Element:
-    """Return the dashboard. `done`: whether there is a target, a scenario, a session."""
+def dashboard_page(
+    frame: Frame, found: Dashboard, done: tuple[bool, bool, bool], now_ns: int, offer: Offer | None = None
+) -> h.Element:
+    """Return the dashboard. `done`: whether there is a target, a scenario, a session. `offer`: what can be played at once."""
     follow = {
         "id": "now", "class": "stack", "data-follows": "session: target: scenario: worker:", "hx-get": "/", "hx-select": "#now",
         "hx-trigger": "changed throttle:1s", "hx-swap": "outerMorph",
@@ -50,6 +55,7 @@ def dashboard_page(frame: Frame, found: Dashboard, done: tuple[bool, bool, bool]
             "Dashboard",
             actions=ui.button("New target", symbol="plus", href="/targets/new", key="n") if frame.may_run else None,
         ),
+        quick_execute(offer) if offer and frame.may_run else None,
         h.div(follow)[
             _workers(found),
             None if all(done) else _first_steps(done),
@@ -95,7 +101,7 @@ def _first_steps(done: tuple[bool, bool, bool]) -> h.Element:
             "Choose a template",
             "/scenarios",
         ),
-        ("Play it", "Watch it live, then read the verdict with its reasons.", "play", "Open sessions", "/sessions"),
+        ("Play it", "Watch it live, then read the verdict with its reasons.", "play", "New session", "/sessions/new"),
     )
     next_step = done.index(False)
     return ui.card(

@@ -66,7 +66,7 @@ def sessions_page(
     if not found and not now:
         empty = ui.empty(
             "A session plays a scenario against a target and measures it. What ran stands here with its result.",
-            ui.button("Choose a scenario", kind="primary", href="/scenarios", key="n") if frame.may_run else None,
+            _new() if frame.may_run else None,
             "play", "No sessions yet",
         )  # fmt: skip
         return ui.page(
@@ -75,11 +75,15 @@ def sessions_page(
     return ui.page(
         frame,
         "Sessions",
-        ui.page_header("Sessions", about="What ran and how it went."),
+        ui.page_header("Sessions", about="What ran and how it went.", actions=_new() if frame.may_run else None),
         _filters(now),
         h.div(_follow(now))[_list(found, now, following, now_ns)],
         live=True,
     )
+
+
+def _new() -> h.Renderable:
+    return ui.button("New session", kind="primary", symbol="plus", href="/sessions/new", key="n")
 
 
 def _follow(now: Mapping[str, str]) -> dict[str, str]:
