@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+from krawall.errors import Unavailable
 from krawall.model.exchange import Line
-from krawall.model.sink import Sink
+from krawall.model.sink import Basin, Sink, SinkKind
 
 BATCH = 64
+
+
+@contextmanager
+def opened(kinds: Sequence[SinkKind], basin: Basin) -> Iterator[list[Sink]]:
+    """Open the sinks that a scenario names; they are left when the block is.
+
+    Raises:
+        Unavailable: one does not open.
+    """
+    with ExitStack() as stack:
+        sinks = []
+        for kind in kinds:
+            try:
+                sinks.append(stack.enter_context(kind.open(basin)))
+            except Exception as error:  # a sink's boundary: it may be anybody's
+                raise Unavailable(f"the sink {kind.kind!r} does not open: {error}") from error
+        yield sinks
 
 
 class Outbox:
@@ -28,7 +49,10 @@ class Outbox:
         """Hand over what is held, and let the sinks write."""
         self._hand_over()
         for sink in list(self.sinks):
-            sink.flush()
+            try:
+                sink.flush()
+            except Exception as error:  # noqa: BLE001  a sink's boundary: as for a batch
+                self._take_out(sink, error)
 
     def _hand_over(self) -> None:
         batch, self._held = self._held, []
@@ -36,8 +60,11 @@ class Outbox:
             try:
                 sink.accept(batch)
             except Exception as error:  # noqa: BLE001  a sink's boundary: the session goes on or stops by its reason
-                self.trouble = f"{type(sink).__name__.lower()}: {error}"
-                self.sinks.remove(sink)
+                self._take_out(sink, error)
+
+    def _take_out(self, sink: Sink, error: Exception) -> None:
+        self.trouble = self.trouble or _words(sink, error)
+        self.sinks.remove(sink)
 
     def close(self) -> None:
         """Hand over the rest and close every sink."""
@@ -46,4 +73,8 @@ class Outbox:
             try:
                 sink.close()
             except Exception as error:  # noqa: BLE001  a sink's boundary
-                self.trouble = self.trouble or f"{type(sink).__name__.lower()}: {error}"
+                self.trouble = self.trouble or _words(sink, error)
+
+
+def _words(sink: Sink, error: Exception) -> str:
+    return f"{type(sink).__name__.strip('_').lower()}: {error}"

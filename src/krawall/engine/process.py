@@ -14,7 +14,7 @@ import signal
 import struct
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ import msgspec
 
 from krawall.engine.gate import Environment, Opened
 from krawall.engine.logfile import LogFile
+from krawall.engine.outbox import opened
 from krawall.engine.program import Program
 from krawall.engine.sent import open_cell
 from krawall.engine.shard import Shard
@@ -224,9 +225,8 @@ async def _play(pipe: Pipe, start: Start) -> None:
     program = Program(plan, spec, None if start.environment else start.env)
     log = LogFile(spec.directory, spec.session, spec.index, spec.attempt, plan.digest(), spec.bodies, spec.rotate_s)
     sent = open_cell(Path(spec.directory) / f"{spec.index}-{spec.attempt}.sent")
-    basin = Basin(spec.session, spec.index, spec.count, spec.directory)
-    with ExitStack() as stack:
-        sinks = [stack.enter_context(each.open(basin)) for each in sinks_of(plan.scenario)]
+    basin = Basin(spec.session, spec.index, spec.count, spec.attempt, spec.directory, secrets)
+    with opened(sinks_of(plan.scenario), basin) as sinks:
         pipe.shard = Shard(program, [log, *sinks], secrets=secrets, sent=sent)
         gc.collect()
         gc.freeze()

@@ -54,10 +54,13 @@ class Plan(Document):
     def digest(self) -> str:
         """Return the plan hash: 16 hex digits of SHA-256 over what decides the texts, the load and the verdict.
 
-        Left out: pinned addresses, for the same test against the same host has the same hash wherever the host lives, and
-        `base`, for it is the same test whether it came from a file or from a server.
+        Left out: pinned addresses, for the same test against the same host has the same hash wherever the host lives,
+        `base`, for it is the same test whether it came from a file or from a server, and sinks, for they only listen.
         """
-        data = self.model_dump(mode="json", exclude={"base": True, "granted": {"addresses", "beside"}})
+        data = self.model_dump(
+            mode="json", exclude={"base": True, "granted": {"addresses", "beside"}, "scenario": {"sinks"}}
+        )
+        data["plugins"] = {name: who for name, who in self.plugins.items() if not name.startswith("sinks.")}
         return hashlib.sha256(msgspec.json.encode(data, order="sorted")).hexdigest()[:16]
 
 

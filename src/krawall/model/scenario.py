@@ -168,7 +168,8 @@ class Scenario(Document):
     timeouts: Timeouts = Timeouts()
     inject: list[Injection] = Field([], description="seeded faults of our own; marked, never counted as the target's")
     sinks: list[str | dict[str, Any]] = Field(
-        [], description="where the lines of the log go besides, e.g. [{csv-file: {...}}]"
+        [],
+        description="who takes the lines of the log besides the log: sinks of other packages, e.g. [{tally-file: {name: a}}]",
     )
     load: Load | None = None
     budget: Budget = Budget()

@@ -1,4 +1,8 @@
-"""The contract of a sink: takes batches of a shard's lines. Never blocks the loop, never awaits."""
+"""The contract of a sink: settings that open once per shard, and what then takes batches of its lines.
+
+A sink never blocks the loop and never awaits. Times in lines are ns since the session began. A sink that raises is taken out,
+and the session stops with its words, for what it keeps would have a hole: catch what you can do without.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from krawall.model.base import Document
+from krawall.model.connector import Secrets
 from krawall.model.exchange import Line
 
 
@@ -30,12 +35,18 @@ class Sink(Protocol):
 
 @dataclass(frozen=True)
 class Basin:
-    """Where a sink is opened: the session, which of its shards, and the folder where this shard keeps its files."""
+    """Where a sink is opened: the session, which of its `shards`, and which attempt at it: one that died has another after it.
+
+    `directory` is where files may be kept. Shards and attempts share it, so both belong into their names. What is in it goes
+    into the archive with the session. `secrets` open references such as `${BOT_KEY}`.
+    """
 
     session: str
     shard: int
     shards: int
+    attempt: int
     directory: str
+    secrets: Secrets
 
 
 class SinkKind(Document):

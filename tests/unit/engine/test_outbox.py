@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Literal
 
+import pytest
+
+from krawall.engine.gate import Environment
 from krawall.engine.logfile import LogFile
-from krawall.engine.outbox import BATCH, Outbox
+from krawall.engine.outbox import BATCH, Outbox, opened
 from krawall.engine.sent import open_cell, read_cell
 from krawall.errors import Unavailable
 from krawall.model.exchange import Exchange, Line
-from krawall.model.sink import Sink
+from krawall.model.sink import Basin, Sink, SinkKind
 from krawall.testing.playing import Kept
 from krawall.wire.log import Header, LogReader
 
@@ -20,16 +25,25 @@ def line(number: int) -> Exchange:
 
 
 class Failing:
-    """A sink whose disk is full after a while."""
+    """A sink whose disk is full: it fails `at` this of its three moments."""
 
     bodies_dropped = 0
 
+    def __init__(self, at: str = "accept") -> None:
+        self.at = at
+
+    def _full(self, moment: str) -> None:
+        if moment == self.at:
+            raise Unavailable("no space left")
+
     def accept(self, batch: Sequence[Line]) -> None:
-        raise Unavailable("no space left")
+        self._full("accept")
 
-    def flush(self) -> None: ...
+    def flush(self) -> None:
+        self._full("flush")
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        self._full("close")
 
 
 def test_lines_come_in_batches_and_in_order() -> None:
@@ -51,6 +65,42 @@ def test_a_sink_that_fails_is_taken_out_and_the_others_go_on() -> None:
     assert outbox.trouble == "failing: no space left"
     assert outbox.sinks == [kept]
     assert len(kept.lines) == 3 * BATCH
+
+
+@pytest.mark.parametrize("at", ["accept", "flush", "close"])
+def test_whenever_a_sink_fails_the_first_reason_is_kept_and_nothing_is_raised(at: str) -> None:
+    kept = Kept()
+    outbox = Outbox([Failing(at), kept])
+    for number in range(BATCH + 1):
+        outbox.put(line(number))
+    outbox.flush()
+    assert (outbox.trouble == "failing: no space left") == (at != "close")
+    outbox.close()
+    assert outbox.trouble == "failing: no space left"
+    assert len(kept.lines) == BATCH + 1
+
+
+class Pail(SinkKind):
+    """A sink that keeps lines in memory, or does not open."""
+
+    kind: Literal["pail"] = "pail"
+    holds: bool = True
+
+    def open(self, basin: Basin) -> AbstractContextManager[Sink]:
+        if not self.holds:
+            raise OSError("it leaks")
+        return nullcontext(Kept())
+
+
+def test_sinks_of_a_scenario_are_opened_together_or_say_why_not() -> None:
+    basin = Basin("ses_1", 0, 1, 1, "", Environment())
+    with opened([Pail(), Pail()], basin) as sinks:
+        assert len(sinks) == 2
+    with (
+        pytest.raises(Unavailable, match="the sink 'pail' does not open: it leaks"),
+        opened([Pail(), Pail(holds=False)], basin),
+    ):
+        pytest.fail("it is open")
 
 
 def test_the_log_keeps_every_line_behind_a_header(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ class TallyFile(SinkKind):
 
     def open(self, basin: Basin) -> AbstractContextManager[Sink]:
         """Open it in the shard's folder."""
-        return _opened(Path(basin.directory) / f"{self.name}-{basin.shard}.json")
+        return _opened(Path(basin.directory) / f"{self.name}-{basin.shard}-{basin.attempt}.json")
 
 
 @contextmanager
