@@ -15,6 +15,8 @@ from krawall.mockbot.behaviour import Behaviour
 from krawall.mockbot.http import serve as serve_mock
 from krawall.model.connector import Channel
 from krawall.testing.asking import ask, line_of, target_of
+from krawall.testing.hostile import hostile, read_head, send
+from krawall.testing.websocket import frame, hear, upgrade
 
 PATIENCE = 10.0  # seconds that any test may take
 BOT_KEY = {"BOT_KEY": "canary-Zq7-9f3c"}
@@ -156,3 +158,25 @@ async def test_faults_of_the_mock_bot_are_faults() -> None:
         target = target_of(preset="custom-socketio", url=f"ws://127.0.0.1:{bot.port}", stream=True)
         async with talking(target) as channel:
             assert (await ask(channel)).is_fault("server", "1013")
+
+
+async def test_pings_of_the_server_are_answered_in_mid_reply() -> None:
+    heard: list[bytes] = []
+    script = [
+        read_head(),
+        upgrade(),
+        send(frame(b'0{"sid":"s"}')),
+        hear(heard),
+        send(frame(b'40{"sid":"s"}')),
+        hear(heard),
+        send(frame(b"2")),
+        hear(heard),
+        send(frame(b'42["other",{"text":"no"}]') + frame(b'42/else,["message",{"text":"no"}]')),
+        send(frame(b'42["message",{"text":"yes"}]')),
+    ]
+    async with hostile(script) as server:
+        target = target_of(connector="socketio", url=f"ws://127.0.0.1:{server.port}/", reply={"text": "text"})
+        async with talking(target) as channel:
+            assert (await ask(channel)).text == "yes"
+    assert [each.partition(b"\r\n\r\n")[2] for each in heard] == [b"40", b'42["message",{"message":"hello"}]', b"3"]
+    assert heard[0].startswith(b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1")
