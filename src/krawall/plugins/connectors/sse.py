@@ -3,31 +3,52 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import Literal
+from hashlib import blake2b
+from typing import Annotated, Literal
 
+from pydantic import Field
+
+from krawall.model.base import Document, Duration
 from krawall.model.connector import Channel, Connector, Gate, Line, Mark, Secrets, Tap
 from krawall.model.exchange import FaultKind, Prompt, Reply, TargetFault, Usage
 from krawall.model.policy import Timeouts
 from krawall.model.target import Target
 from krawall.net.caller import Caller, Route, status_fault, unreadable, words_of
+from krawall.net.gathering import Manners
 from krawall.net.http1 import Closed
+from krawall.net.listening import Listening, ListeningChannel
 from krawall.version import __version__
 from krawall.wire.reply import Found, NotMapped, Reader, compile_reply, merge_usage
 from krawall.wire.request import compile_request
 from krawall.wire.sse import EventParser
 
 
+class Listen(Document):
+    """For replies on a stream of their own: each user keeps a GET open and sends beside it. `{user}` in paths is an id per user."""
+
+    path: str = Field(description="of the stream, e.g. /stream/{user}")
+    send: str = Field("", description="where messages go, e.g. /send/{user}; without it the target's own path")
+    greeting: Annotated[int, Field(ge=0, le=100)] = Field(0, description="events that come before anything is asked")
+    last: str = Field("done", description="name of the event that ends a reply")
+    silence: Duration = Field(
+        0, description="the reply is over when nothing has come for so long; for streams without an end"
+    )
+
+
 class Sse(Connector):
-    """Ask with one request, read a stream of events."""
+    """Ask with one request, read a stream of events; or listen to one stream, and send beside it."""
 
     kind: Literal["sse"] = "sse"
+    listen: Listen | None = None
 
     def open(
         self, target: Target, secrets: Secrets, gate: Gate, session: str, timeouts: Timeouts
     ) -> AbstractAsyncContextManager[Line]:
         """Open the line."""
-        return nullcontext(SseLine(Route(target, secrets, gate, session, timeouts, __version__)))
+        route = Route(target, secrets, gate, session, timeouts, __version__)
+        return nullcontext(SseLine(route) if self.listen is None else ListeningLine(route, self.listen, session))
 
 
 class SseLine:
@@ -46,6 +67,32 @@ class SseLine:
     def channel(self) -> Channel:
         """Return a user's channel."""
         return SseChannel(self)
+
+    async def probe(self) -> None:
+        """Connect once."""
+        await self.route.probe()
+
+
+class ListeningLine:
+    """What users share who listen to a stream each."""
+
+    def __init__(self, route: Route, settings: Listen, session: str) -> None:
+        mapping = route.target.reply
+        self.route = route
+        self._encode = compile_request(route.target)
+        self._reader = compile_reply(mapping)
+        done = mapping.done.encode() if mapping.done is not None else None
+        manners = Manners(done=done, silence_ns=settings.silence, told=True)
+        self._listening = Listening(settings.path, settings.send, settings.greeting, settings.last, manners)
+        self._name = blake2b(session.encode(), digest_size=6).hexdigest()
+        self._count = 0
+
+    def channel(self) -> Channel:
+        """Return a user's channel."""
+        self._count += 1
+        # Several processes share a session: their ids must differ, and no text depends on them.
+        user = f"{self._name}-{os.getpid()}-{self._count}"
+        return ListeningChannel(self.route, self._encode, self._reader, self._listening, user)
 
     async def probe(self) -> None:
         """Connect once."""
