@@ -72,18 +72,23 @@ class Events:
         self._name = b"" if name is None else b'"id":%s,' % _encode(name)
 
     def early(self, ts: int) -> bytes:
+        """Return nothing: a message has no head."""
         return b""
 
     def opening(self, ts: int) -> bytes:
+        """Return nothing."""
         return b""
 
     def token(self, index: int, ts: int) -> bytes:
+        """Return a delta."""
         return self._typed(b"delta", self._events.token(index, ts))
 
     def ending(self, ts: int) -> list[bytes]:
+        """Return what says that it is done."""
         return [self._typed(b"done", event) for event in self._events.ending(ts)]
 
     def failure(self, ts: int, message: str) -> list[bytes]:
+        """Return an error."""
         return [self._typed(b"error", event) for event in self._events.failure(ts, message)]
 
     def _typed(self, kind: bytes, event: bytes) -> bytes:

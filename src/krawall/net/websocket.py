@@ -22,7 +22,14 @@ from krawall.model.exchange import FaultKind, TargetFault
 from krawall.net.caller import OURS, Route, status_fault
 from krawall.net.dial import os_reason, tls_reason
 
-_NOT_TO_SET = OURS | {"connection", "upgrade", "sec-websocket-key", "sec-websocket-version", "sec-websocket-protocol"}
+_NOT_TO_SET = OURS | {
+    "connection",
+    "upgrade",
+    "sec-websocket-key",
+    "sec-websocket-version",
+    "sec-websocket-protocol",
+    "sec-websocket-extensions",
+}
 _BUFFER = 2048  # bytes held per connection before anything arrives; it grows with what arrives
 
 _CODES = {  # RFC 6455 section 7.4.1 and the IANA registry of close codes
@@ -122,10 +129,12 @@ class Socket(picows.WSListener):
     # What picows calls -----------------------------------------------------------------------------
 
     def on_ws_connected(self, transport: Any) -> None:
+        """Take note that hands were shaken."""
         self._transport = transport
         self.open = True
 
     def on_ws_frame(self, transport: Any, frame: Any) -> None:
+        """Stamp a frame and put messages together."""
         at_ns = monotonic_ns()
         kind = frame.msg_type
         if self._hung_up or self._fault is not None:
@@ -143,6 +152,7 @@ class Socket(picows.WSListener):
                 self._fail(fault)
 
     def on_ws_disconnected(self, transport: Any) -> None:
+        """Tell whoever waits what the end means."""
         self.open = False
         receiver, self._receiver = self._receiver, None
         if receiver is not None and not self._hung_up:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import AbstractAsyncContextManager, nullcontext
+from pathlib import Path
 from random import Random
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import msgspec
 from pydantic import Field
 
+from krawall.errors import DocumentError, Place
 from krawall.model.base import Document, Duration
 from krawall.model.connector import Channel, Connector, Gate, Line, Secrets
 from krawall.model.exchange import FaultKind, Prompt, TargetFault, json_bytes
@@ -78,6 +80,14 @@ class SocketIo(Connector):
     reconnect: Reconnect | None = Field(
         None, description="try a connection that fails again; without it once a message"
     )
+
+    def planned(self, target: Target, folder: Path | None) -> Self:
+        """Return the settings. Raises DocumentError for a path that is none."""
+        try:
+            self.manners(target)
+        except ValueError as error:
+            raise DocumentError("target", [Place("target.options", str(error))]) from None
+        return self
 
     def open(
         self, target: Target, secrets: Secrets, gate: Gate, session: str, timeouts: Timeouts

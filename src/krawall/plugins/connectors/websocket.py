@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from hashlib import blake2b
+from pathlib import Path
 from random import Random
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import msgspec
 from pydantic import Field
 
+from krawall.errors import DocumentError, Place
 from krawall.model.base import Document, Duration
 from krawall.model.connector import Channel, Connector, Gate, Line, Secrets
 from krawall.model.exchange import Prompt
@@ -77,6 +79,15 @@ class WebSocket(Connector):
     )
     ping: Duration = Field(0, description="ping when nothing has come for so long, and hang up without an answer")
 
+    def planned(self, target: Target, folder: Path | None) -> Self:
+        """Return the settings. Raises DocumentError for a message or a path that cannot be compiled."""
+        try:
+            Messages(self, target, "planned")
+            self.manners(target)
+        except ValueError as error:
+            raise DocumentError("target", [Place("target.options", str(error))]) from None
+        return self
+
     def open(
         self, target: Target, secrets: Secrets, gate: Gate, session: str, timeouts: Timeouts
     ) -> AbstractAsyncContextManager[Line]:
@@ -98,6 +109,26 @@ class WebSocket(Connector):
         )
 
 
+class Messages:
+    """The messages of a target, compiled; raises ValueError where one cannot be."""
+
+    def __init__(self, settings: WebSocket, target: Target, session: str) -> None:
+        self._stamp = b""  # what stands for the id of a question
+        bare = settings.frames == "text"
+        frames = [target.model_copy(update={"body": frame, "request": {}}) for frame in settings.opening]
+        self.opening = [compile_message(frame, bare=bare and isinstance(frame.body, str)) for frame in frames]
+        if settings.match:
+            stamp = blake2b(session.encode(), digest_size=16).hexdigest()
+            target = target.model_copy(update={"request": {**target.request, settings.match.sent: stamp}})
+            self._stamp = stamp.encode()
+        self._encode = compile_message(target, bare=bare)
+
+    def encode(self, prompt: Prompt, question: str) -> bytes:
+        """Return the body with the id of the question in it."""
+        message = self._encode(prompt)
+        return message.replace(self._stamp, question.encode(), 1) if question else message
+
+
 class WebSocketLine:
     """What users share: the route, the compiled messages and the reader."""
 
@@ -110,18 +141,9 @@ class WebSocketLine:
         self.reconnect = settings.reconnect
         self.ping_ns = settings.ping
         self.greeting = settings.greeting
-        target = route.target
-        self._stamp = b""  # what stands for the id of a question in a compiled message
-        if settings.match:
-            mark = blake2b(session.encode(), digest_size=16).hexdigest()
-            target = target.model_copy(update={"request": {**target.request, settings.match.sent: mark}})
-            self._stamp = mark.encode()
-        bare = settings.frames == "text"
-        self._encode = compile_message(target, bare=bare)
-        frames = [target.model_copy(update={"body": frame, "request": {}}) for frame in settings.opening]
-        self._opening = [compile_message(frame, bare=bare and isinstance(frame.body, str)) for frame in frames]
-        self.reader: Reader = compile_reply(target.reply)
-        self.manners = settings.manners(target)
+        self._messages = Messages(settings, route.target, session)
+        self.reader: Reader = compile_reply(route.target.reply)
+        self.manners = settings.manners(route.target)
         self._users = 0
 
     def channel(self) -> Channel:
@@ -137,14 +159,13 @@ class WebSocketLine:
         self, receiver: Receiver, socket: Socket, prompt: Prompt, greeted: asyncio.Future[None]
     ) -> None:
         """Say the opening, hear the greeting."""
-        for encode in self._opening:
+        for encode in self._messages.opening:
             socket.send(encode(prompt), binary=self.binary)
         await greeted
 
     def encode(self, prompt: Prompt, question: str) -> bytes:
         """Return the body with the id of the question in it."""
-        message = self._encode(prompt)
-        return message.replace(self._stamp, question.encode(), 1) if question else message
+        return self._messages.encode(prompt, question)
 
     async def probe(self) -> None:
         """Connect once, without a handshake."""
