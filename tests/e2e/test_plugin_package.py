@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -98,7 +99,16 @@ def home(tmp_path: Path, environment: dict[str, str]) -> Iterator[Installation]:
         yield installation
 
 
-def test_a_server_plays_it_and_a_worker_without_it_refuses(home, tmp_path):
+TALK = {
+    "name": "Talk",
+    "target": {"preset": "parlour-bot"},
+    "steps": [{"message": "Good day."}],
+    "load": {"users": 1, "conversations": 2},
+}
+"""Needs the connector alone: any worker can read such a plan, and conduct it."""
+
+
+def test_a_server_plays_it_and_workers_without_it_leave_it_to_one_that_has_it(home, tmp_path):
     home.serve(free_port(), "--no-worker")
     detail = home.get("/plugins/connectors/parlour")
     assert (detail["source"], detail["version"]) == ("krawall-parlour", "1.0.0")
@@ -106,12 +116,19 @@ def test_a_server_plays_it_and_a_worker_without_it_refuses(home, tmp_path):
         f"{home.url}/api/v1/scenarios", content=VISIT.read_bytes(), headers={"Content-Type": "application/yaml"}
     ).raise_for_status()
     with Installation(home.home, KRAWALL_PLUGINS="builtin") as poor:
-        poor.start("poor-worker", "worker")
-        refused = home.finished(home.post("/sessions", {"scenario": "A visit"})["id"])
-        assert refused["outcome"] == "failed"
-        assert "krawall-parlour 1.0.0" in refused["reason"]
-        assert "parlour" in refused["reason"]
-    home.start("worker", "worker")
-    played = home.finished(home.post("/sessions", {"scenario": "A visit"})["id"])
-    assert (played["outcome"], played["reason"]) == ("completed", "")
-    assert home.get(f"/sessions/{played['id']}/messages")["items"][0]["heard"] == "How nice."
+        poor.start("poor", "worker", "--name", "poor")
+        for what in ("A visit", TALK):
+            refused = home.finished(home.post("/sessions", {"scenario": what})["id"])
+            assert (refused["outcome"], refused["exit_code"]) in {("failed", 2), ("failed", 70)}
+            assert "krawall-parlour 1.0.0" in refused["reason"]
+            assert refused["reason"].startswith("no worker can play it: ")
+        rich = home.start("rich", "worker", "--name", "rich")
+        home.until(lambda: {"rich", "poor"} <= {each["id"] for each in home.get("/workers")["items"]})
+        rich.send_signal(signal.SIGSTOP)  # so the other one finds the job first
+        asked = [home.post("/sessions", {"scenario": what})["id"] for what in ("A visit", TALK)]
+        home.until(lambda: b"rich has what is missing here" in (home.home / "poor.out").read_bytes())
+        rich.send_signal(signal.SIGCONT)
+        for id in asked:
+            played = home.finished(id)
+            assert (played["outcome"], played["reason"]) == ("completed", "")
+        assert home.get(f"/sessions/{asked[0]}/messages")["items"][0]["heard"] == "How nice."

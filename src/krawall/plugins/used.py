@@ -1,17 +1,13 @@
-"""Which plugins a plan needs, and which of them are not here."""
+"""Which plugins a plan needs."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 from krawall.model.scenario import Scenario
 from krawall.model.step import walk
 from krawall.model.target import Target
 from krawall.plugins.hooking import hooks_of
-from krawall.plugins.missing import differing, missing, shown
+from krawall.plugins.missing import shown
 from krawall.plugins.sinking import sinks_of
-
-__all__ = ["differing", "lacking", "plugins_of"]
 
 
 def plugins_of(scenario: Scenario, target: Target) -> dict[str, str]:
@@ -21,8 +17,3 @@ def plugins_of(scenario: Scenario, target: Target) -> dict[str, str]:
     found |= {f"hooks.{hook.kind}" for hook in hooks_of(target)}
     found |= {f"sinks.{sink.kind}" for sink in sinks_of(scenario)}
     return {name: shown(name) for name in sorted(found)}
-
-
-def lacking(plugins: Mapping[str, str]) -> list[str]:
-    """Return, in words for people, each of a plan's plugins that cannot be used here."""
-    return list(missing(plugins).values())

@@ -37,7 +37,12 @@ _BULL = PREFIX + "jobs"
 _LOG = logging.getLogger(__name__)
 _WAIT_S = 5.0  # an idle worker looks by itself so often, in case the marker that wakes it was lost
 _LONGEST_WAIT_S = 10.0  # what bullmq waits at most for a delayed job
+_ELSEWHERE_S = 1.0  # before a job that a worker leaves to others is taken again, perhaps by the same
 _LEASE = 0.8  # of the lock: what is left is the time to clean up in
+
+
+class Elsewhere(Exception):
+    """Raised by a handler: not by this worker. The job goes back for others to take, in a moment; the try does not count."""
 
 
 class Taken(Record, frozen=True):
@@ -274,6 +279,10 @@ class Work:
             if held.task is None or held.task.cancelling():
                 raise
             await self._failed(held, taken, error)  # nobody cancelled it: it did so itself
+        except Elsewhere as error:
+            held.lease = None
+            _LOG.info("job %s of %s is left to others: %s", job.id, self._queue, error)
+            await self._hand_back(held, _ELSEWHERE_S)
         except Exception as error:  # noqa: BLE001  # a job's boundary
             held.lease = None
             if lease.expired():
@@ -298,9 +307,10 @@ class Work:
                 former.lose()
                 await former.ended.wait()
 
-    async def _hand_back(self, held: _Held) -> None:
+    async def _hand_back(self, held: _Held, after_s: float = 0.0) -> None:
         """Put a job back; the try does not count. Should that fail, its lock runs out and it counts as stalled."""
-        await self._tell(held, lambda: held.job.moveToDelayed(wall_ns() // 1_000_000, held.token), once=True)
+        due_ms = wall_ns() // 1_000_000 + round(after_s * 1000)
+        await self._tell(held, lambda: held.job.moveToDelayed(due_ms, held.token), once=True)
 
     async def _tell(self, held: _Held, what: Callable[[], Awaitable[object]], *, once: bool = False) -> None:
         """Say how a job ended, again and again while the lock is ours: it did end, even if the server is away just now."""

@@ -1,24 +1,45 @@
-"""Whether this machine has what a plan needs."""
+"""Whether a worker has the plugins that a plan needs. Who lacks one leaves the job to a worker that has it, if there is any."""
 
 from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
 
 import msgspec
 import structlog
 
 from krawall.errors import PluginError
-from krawall.plugins.used import differing, lacking
+from krawall.model.kept import WorkerFacts
+from krawall.plugins.missing import differing, has, missing
+from krawall.queue.jobs import Elsewhere
+from krawall.worker.tools import Tools
 
+STEPS = "steps."
+"""The plugins without which a plan cannot even be read."""
+
+_AWAY = ("stopping", "gone", "lost")
 _log = structlog.get_logger("krawall.worker")
 
 
-def equipped(plan: bytes) -> None:
-    """Refuse a plan whose plugins are not on this machine, before anything is played of it.
+async def equipped(tools: Tools, plan: bytes, family: str = "") -> None:
+    """Refuse a plan whose plugins are not on this machine, before anything is played of it. `family`: look at its plugins only.
 
     Raises:
-        PluginError: names each of them.
+        Elsewhere: another worker has what is missing here.
+        PluginError: no worker has it; names each plugin.
     """
     plugins: dict[str, str] = msgspec.json.decode(plan)["plugins"]
-    if missing := lacking(plugins):
-        raise PluginError(f"this worker cannot play it: {'; '.join(missing)}", hint="install them on every worker")
-    for words in differing(plugins):
-        _log.warning("a plugin of another version", plugin=words)
+    wanted = {name: who for name, who in plugins.items() if name.startswith(family)}
+    absent = await asyncio.to_thread(missing, wanted)
+    if not absent:
+        for words in differing(wanted):
+            _log.warning("a plugin of another version", plugin=words)
+        return
+    for worker in await tools.store.workers.list():
+        if worker.id != tools.id and worker.state not in _AWAY and _able(worker, wanted, absent):
+            raise Elsewhere(f"{worker.id} has what is missing here: {', '.join(absent)}")
+    raise PluginError(f"no worker can play it: {'; '.join(absent.values())}", hint="install them on every worker")
+
+
+def _able(worker: WorkerFacts, wanted: Mapping[str, str], absent: Mapping[str, str]) -> bool:
+    return all(has(worker.plugins, worker.version, name, wanted[name]) for name in absent)

@@ -7,7 +7,6 @@ import contextlib
 import os
 import socket
 from contextlib import AsyncExitStack
-from importlib import metadata
 from pathlib import Path
 
 import structlog
@@ -18,6 +17,7 @@ from krawall.metrics.histogram import Histogram
 from krawall.model.base import NS_PER_S
 from krawall.model.job import Compact, ConductSession, Deliver, Job, PlayShard, Upkeep
 from krawall.model.kept import WorkerFacts
+from krawall.plugins.missing import of_others
 from krawall.queue.jobs import Taken
 from krawall.version import __version__
 from krawall.worker import chores, session, shard, spools
@@ -68,7 +68,7 @@ class _Worker:
         self._began_ns = wall_ns()
         self._lag = Histogram()
         self._cpu = (monotonic_ns(), _cpu_s())
-        self._plugins = _strangers()
+        self._plugins = of_others()
 
     async def handle(self, job: Job, taken: Taken) -> None:
         """Do a job. What it raises is for the queue: it logs it, and tries again."""
@@ -141,12 +141,3 @@ def _memory() -> int:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, IndexError, ValueError):
         return 0
-
-
-def _strangers() -> dict[str, str]:
-    """Return the plugins that other packages brought: `steps.NAME` -> package version."""
-    found = {}
-    for family in ("steps", "connectors"):
-        for entry in metadata.entry_points(group=f"krawall.{family}"):
-            found[f"{family}.{entry.name}"] = entry.dist.version if entry.dist is not None else ""
-    return found

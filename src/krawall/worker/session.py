@@ -32,7 +32,7 @@ from krawall.services.planning import planned
 from krawall.services.sessions import enqueue
 from krawall.services.tracing import Noted, about_target
 from krawall.version import __version__
-from krawall.worker.equipment import equipped
+from krawall.worker.equipment import STEPS, equipped
 from krawall.worker.finish import finish, refuse
 from krawall.worker.link import ENDED, decode_orders, decode_progress, encode, field
 from krawall.worker.rows import Rows
@@ -49,18 +49,21 @@ _log = structlog.get_logger("krawall.worker.session")
 
 async def conduct(tools: Tools, job: ConductSession, noted: Noted) -> None:
     """Conduct a session to its end; nothing to do when it is over. `noted`: the span of the job."""
+    lacks: PluginError | None = None
     try:
+        text = await tools.store.sessions.plan(job.session)
+        try:
+            await equipped(tools, text, STEPS)
+        except PluginError as error:
+            lacks = error
         fence = await tools.store.sessions.claim(job.session, tools.id)
         session = await tools.store.sessions.get(job.session)
     except (Conflict, NotFound):
         return
-    text = await tools.store.sessions.plan(session.id)
-    try:
-        await asyncio.to_thread(equipped, text)
-        plan = read_plan(text)
-    except PluginError as error:
-        await refuse(tools, session, fence, error)
+    if lacks is not None:
+        await refuse(tools, session, fence, lacks)
         return
+    plan = read_plan(text)
     noted.note(about_target(plan.target))
     await enqueue(tools.jobs, session.id, session.shards)
     tools.playing[session.id] += 1

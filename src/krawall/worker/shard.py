@@ -7,6 +7,7 @@ What can happen to an attempt, and what follows:
     it was blind for too long       the same; nobody could have told it to stop, so it stopped
     another worker claimed it       it is a zombie: told to stop now, its reports count no more
     the worker leaves               it drains; whoever takes the job next claims the shard again
+    the worker lacks a plugin       nothing is claimed; a worker that has it takes the job, or the session fails
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import msgspec
 from krawall.archive.segments import open_segment
 from krawall.clock import monotonic_ns
 from krawall.engine.process import Child, child
-from krawall.errors import Conflict, KrawallError, NotFound, Unavailable
+from krawall.errors import Conflict, KrawallError, NotFound, PluginError, Unavailable
 from krawall.model.auth import REFERENCE
 from krawall.model.base import NS_PER_S
 from krawall.model.exchange import Told
@@ -45,9 +46,18 @@ _told = msgspec.json.Decoder(Told)
 
 async def play(tools: Tools, job: PlayShard) -> None:
     """Play a shard to its end; nothing to do when it is done or its session is over."""
+    lacks = ""
     try:
+        plan = await tools.store.sessions.plan(job.session)
+        try:
+            await equipped(tools, plan)
+        except PluginError as error:
+            lacks = error.message
         shard = await tools.store.shards.claim(job.session, job.shard, tools.id)
     except (Conflict, NotFound):
+        return
+    if lacks:
+        await _Playing(tools, await tools.store.sessions.get(job.session), shard).give_up(lacks)
         return
     deaths = 0
     while True:
@@ -93,7 +103,6 @@ class _Playing:
     async def _run(self) -> bool:
         tools = self._tools
         plan = await tools.store.sessions.plan(self._session.id)
-        await asyncio.to_thread(equipped, plan)
         sealed = await tools.store.credentials.sealed(references(plan))
         env = {name: os.environ[name] for name in tools.allow_env if name in os.environ}
         played = await tools.archive.fetch(self._session.id) if self._shard.attempt > 1 else self._folder
@@ -209,9 +218,10 @@ async def _drop(changes: AsyncIterator[Orders]) -> None:
 
 
 def references(plan: bytes) -> list[str]:
-    """Return the names of the credentials that a plan's target refers to, sorted."""
-    target = msgspec.json.decode(plan)["target"]
-    return sorted({found for text in _texts(target) for found in REFERENCE.findall(text)})
+    """Return the names of the credentials that a plan's target and sinks refer to, sorted."""
+    whole = msgspec.json.decode(plan)
+    referring = [whole["target"], whole["scenario"].get("sinks", [])]
+    return sorted({found for text in _texts(referring) for found in REFERENCE.findall(text)})
 
 
 def _texts(value: object) -> list[str]:

@@ -11,7 +11,7 @@ from krawall.clock import monotonic_ns
 from krawall.errors import Internal
 from krawall.model.job import Compact, ConductSession, Deliver, PlayShard, Upkeep
 from krawall.queue.connection import open_client
-from krawall.queue.jobs import FAILED_KEPT, Jobs, Taken
+from krawall.queue.jobs import FAILED_KEPT, Elsewhere, Jobs, Taken
 
 NOTHING = {"waiting": 0, "active": 0, "delayed": 0, "prioritized": 0, "failed": 0}
 
@@ -60,6 +60,20 @@ async def test_a_worker_that_waits_gets_a_job_at_once(jobs):
             await jobs.enqueue(ConductSession(f"ses_{number}"), id=f"s{number}")
             job, _ = await handler.next()
             assert job == ConductSession(f"ses_{number}")
+
+
+async def test_a_job_that_is_left_to_others_comes_back_and_the_try_does_not_count(jobs, eventually):
+    tries = []
+
+    async def handler(job, taken):
+        tries.append(taken)
+        if len(tries) == 1:
+            raise Elsewhere("somebody else can")
+
+    await jobs.enqueue(ConductSession("ses_1"), id="s1", attempts=1)
+    async with jobs.work("sessions", handler, concurrency=2):
+        await eventually(lambda: _is_nothing(jobs, "sessions"))
+    assert tries == [Taken(id="s1", attempt=1, stalled=0)] * 2
 
 
 async def test_a_job_that_fails_is_tried_again_after_growing_pauses(jobs, eventually):
