@@ -3,19 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext
 from random import Random
 from typing import Any, ClassVar, Literal, assert_type
 
-from krawall.model.base import Duration
-from krawall.model.check import Expectation
-from krawall.model.connector import Channel, Connector, Gate, Line, Mark, Secrets
-from krawall.model.exchange import Check, Exchange, Fault, FaultKind, Message, Prompt, Reply, TargetFault, Usage
-from krawall.model.policy import Timeouts
-from krawall.model.spread import Spread, SpreadValue
-from krawall.model.step import Conversation, Step
-from krawall.model.target import Target
-from krawall.model.text import Expression, Text
+from krawall.plugins import (
+    Basin,
+    Channel,
+    Check,
+    Connector,
+    Context,
+    Conversation,
+    Duration,
+    Exchange,
+    Expectation,
+    Expression,
+    Fault,
+    FaultKind,
+    Fetched,
+    Gate,
+    Hook,
+    Hooked,
+    Line,
+    LogLine,
+    Mark,
+    Message,
+    Prompt,
+    Reply,
+    Score,
+    Scorer,
+    Secrets,
+    Sink,
+    SinkKind,
+    Spread,
+    SpreadValue,
+    Step,
+    Surroundings,
+    Tap,
+    Target,
+    TargetFault,
+    Text,
+    Timeouts,
+    Usage,
+)
 
 
 class Greet(Step):
@@ -96,6 +126,10 @@ class ParrotChannel:
 
     def slow(self, by_ns: int) -> None: ...
 
+    def listen(self, tap: Tap | None) -> None:
+        if tap is not None:
+            tap("sent", b"hello")
+
     async def close(self) -> None: ...
 
 
@@ -106,3 +140,65 @@ def readings(exchange: Exchange, expectation: Expectation) -> None:
     assert_type(exchange.gaps_us, list[int])
     assert_type(exchange.checks, list[Check])
     assert_type(expectation.condition, str)
+
+
+class Signed(Hook):
+    """A hook as a stranger writes it."""
+
+    api: ClassVar[int] = 1
+    shorthand: ClassVar[str] = "key"
+    kind: Literal["signed"] = "signed"
+    key: str
+
+    def urls(self) -> list[str]:
+        return ["https://keys.example.com/"]
+
+    @asynccontextmanager
+    async def open(self, around: Surroundings) -> AsyncIterator[Hooked]:
+        assert_type(around.now(), int)
+        assert_type(around.directory, str)
+        assert_type(await around.fetch("GET", "https://keys.example.com/"), Fetched)
+        yield Signing()
+
+
+class Signing(Hooked):
+    """Overrides what it cares for."""
+
+    async def on_error(self, prompt: Prompt, fault: Fault) -> bool:
+        return fault.status == 401
+
+
+class Short(Scorer):
+    """A scorer as a stranger writes it."""
+
+    api: ClassVar[int] = 1
+    kind: Literal["short"] = "short"
+
+    def score(self, said: str, heard: str, context: Context) -> Score:
+        assert_type(context.before, Sequence[tuple[str, str]])
+        return Score(1 / (1 + len(heard)), "by its length")
+
+
+class Counter(SinkKind):
+    """A sink as a stranger writes it."""
+
+    api: ClassVar[int] = 1
+    kind: Literal["counter"] = "counter"
+
+    def open(self, basin: Basin) -> AbstractContextManager[Sink]:
+        assert_type(basin.attempt, int)
+        assert_type(basin.secrets.resolve("${KEY}"), str)
+        return nullcontext(Counting())
+
+
+class Counting:
+    """Fits the protocol."""
+
+    def accept(self, batch: Sequence[LogLine]) -> None:
+        for line in batch:
+            if isinstance(line, Exchange):
+                assert_type(line.heard, str)
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...

@@ -24,6 +24,7 @@ from krawall.cli.main import COMMANDS, GROUPS, make_app
 from krawall.metrics import catalog
 from krawall.model.base import Document
 from krawall.model.connector import Connector
+from krawall.model.hook import Hook
 from krawall.model.scenario import Scenario
 from krawall.model.step import Step
 from krawall.model.text import ExpressionMark, TemplateMark
@@ -61,6 +62,7 @@ def generate() -> dict[str, str]:
         "steps.md": _steps(),
         "scenario.md": _scenario(),
         "connectors.md": _connectors(),
+        "hooks.md": _hooks(),
         "presets.md": _presets(),
         "api.md": _page("REST API", "krawall.api", _API, reference_server.routes()),
         "events.md": _page("Events", "krawall.model.event", _EVENTS, reference_server.events()),
@@ -174,12 +176,23 @@ def _scenario() -> str:
 
 def _connectors() -> str:
     note = "A preset chooses the connector; `target.connector` names it, `target.options` holds its settings.\n"
-    parts = []
-    for kind in registry.kinds("connectors"):
-        connector = registry.load("connectors", kind)
-        module = inspect.getdoc(sys.modules[connector.__module__]) or ""
-        parts.append(f"## `{kind}`\n\n{' '.join(module.split())}\n\n{_fields(connector)}")
-    return _page("Connectors", "krawall.plugins.connectors", note, *parts)
+    return _kinds("connectors", note)
+
+
+def _hooks() -> str:
+    note = "`target.hooks` names them in the order in which they act; see [the guide](../guide/hooks.md).\n"
+    return _kinds("hooks", note)
+
+
+def _kinds(family: registry.Family, note: str) -> str:
+    parts: list[str] = []
+    known: set[type[BaseModel]] = set()
+    for kind in registry.kinds(family):
+        loaded = registry.load(family, kind)
+        module = inspect.getdoc(sys.modules[loaded.__module__]) or ""
+        inner = [_section(model, 3) for model in _reach(loaded, known) if model is not loaded]
+        parts += [f"## `{kind}`\n\n{' '.join(module.split())}\n\n{_fields(loaded)}", *inner]
+    return _page(family.capitalize(), f"krawall.plugins.{family}", note, *parts)
 
 
 def _presets() -> str:
@@ -202,7 +215,7 @@ def _fields(model: type[BaseModel]) -> str:
     rows = [
         (f"`{field.alias or name}`", _words(field.annotation, field.metadata), _default(field), field.description or "")
         for name, field in model.model_fields.items()
-        if name != "kind" or not issubclass(model, (Step, Connector))
+        if name != "kind" or not issubclass(model, (Step, Connector, Hook))
     ]
     return _table("field", "type", "default", "meaning", rows=rows) + "\n" if rows else "No settings.\n"
 

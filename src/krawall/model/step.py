@@ -76,6 +76,7 @@ class Step(Document):
     `words` are further words for the short form, with the field each fills, e.g. `if` for `conditional`.
     """
 
+    api: ClassVar[int] = 1
     shorthand: ClassVar[str] = ""
     words: ClassVar[Mapping[str, str]] = {}
     kind: str

@@ -30,13 +30,14 @@ Family = Literal["steps", "connectors", "hooks", "scorers", "sinks"]
 Data = Literal["presets", "templates"]
 FAMILIES: tuple[Family, ...] = ("steps", "connectors", "hooks", "scorers", "sinks")
 OURS = "krawall"
-_BASES: dict[str, type[Any]] = {
+BASES: dict[Family, type[Any]] = {
     "steps": Step,
     "connectors": Connector,
     "hooks": Hook,
     "scorers": Scorer,
     "sinks": SinkKind,
 }
+"""The contract of each family."""
 
 
 class Source(Record, frozen=True):
@@ -141,15 +142,15 @@ def load(family: Family, kind: str) -> type[Any]:
     what = f"the {family[:-1]} {kind!r}" if source.package == OURS else f"the {family[:-1]} {kind!r} of {source}"
     try:
         module = importlib.import_module(module_name)
-        candidates = [getattr(module, attribute)] if attribute else _classes(module, _BASES[family])
+        candidates = [getattr(module, attribute)] if attribute else _classes(module, BASES[family])
     except (Exception, SystemExit) as error:  # a plugin's boundary: others work without it
         raise PluginError(f"{what} does not load: {type(error).__name__}: {error}") from error
     for candidate in candidates:
-        if isinstance(candidate, type) and issubclass(candidate, _BASES[family]):
-            if why := misfit(candidate, kind, _BASES[family]):
+        if isinstance(candidate, type) and issubclass(candidate, BASES[family]):
+            if why := misfit(candidate, kind, BASES[family]):
                 raise PluginError(f"{what} {why}")
             return candidate
-    raise PluginError(f"{what}: {source.where} is no {_BASES[family].__name__}")
+    raise PluginError(f"{what}: {source.where} is no {BASES[family].__name__}")
 
 
 def _classes(module: Any, base: type) -> list[Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from krawall.errors import NotFound, PluginError
+from krawall.model.hook import Hook
 from krawall.plugins import missing, registry
 from krawall.services.plugins import check, explain, plugins
 from krawall.testing.packages import install
@@ -73,6 +74,7 @@ def test_a_kind_of_another_package_is_listed_without_being_imported_and_loads(pa
     assert registry.kinds("hooks")["nod"] == "krawall_nod:Nod"
     assert "krawall_nod" not in sys.modules
     assert registry.origin("hooks", "nod") == registry.Source("krawall-nod", "1.0", "krawall_nod:Nod")
+    assert issubclass(registry.load("hooks", "nod"), Hook)
     assert registry.load("hooks", "nod")().often == 1
     assert missing.of_others() == {"hooks.nod": "1.0"}
 
