@@ -41,6 +41,9 @@ class PluginDetail(PluginView):
     settings: dict[str, Any] = Field(
         description="JSON Schema of its settings; of presets, the fields that they ask for"
     )
+    example: str = Field(
+        description="YAML that uses it, `...` for what it cannot do without; empty where no document can"
+    )
 
 
 @router.get("/plugins", name="list_plugins", summary="List what documents can use", response_model=Plugins)
@@ -57,4 +60,5 @@ async def get_plugin(
     """Return what a kind does, and the settings that it takes."""
     found = await asyncio.to_thread(explain, kind, family)
     info = msgspec.structs.asdict(found.info)
-    return PluginDetail.model_validate({**info, "text": found.text, "where": found.where, "settings": found.settings})
+    more = {"text": found.text, "where": found.where, "settings": found.settings, "example": found.example}
+    return PluginDetail.model_validate({**info, **more})

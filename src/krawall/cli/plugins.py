@@ -58,6 +58,8 @@ def show(kind: str, /, *, family: catalogue.Kinds | None = None, json: bool = Fa
         for name, setting in found.settings.get("properties", {}).items()
     ]
     print_list(("setting", "type", "default", "+meaning"), rows, empty="it has no settings")
+    if found.example:
+        sys.stdout.write(f"\n{found.example}")
 
 
 def check(name: str = "", /, *, json: bool = False) -> int:

@@ -188,6 +188,66 @@ def test_a_check_finds_what_is_wrong_and_an_explanation_has_a_schema(path):
     assert "krawall-bad 1.0" in findings[0].words
 
 
+SCORER = """
+    from typing import ClassVar, Literal
+    from itertools import count
+    from krawall.plugins import Context, Score, Scorer
+
+    COUNT = count()
+
+    class Long(Scorer):
+        {docs}
+        kind: Literal["long"] = "long"
+
+        def score(self, said, heard, context):
+            return {score}
+"""
+SINK = """
+    from contextlib import contextmanager
+    from typing import ClassVar, Literal
+    from krawall.plugins import SinkKind
+
+    class Pail(SinkKind):
+        '''Keep lines.'''
+        api: ClassVar[int] = 1
+        kind: Literal["pail"] = "pail"
+
+        @contextmanager
+        def open(self, basin):
+            open(f"{{basin.directory}}/pail-{{basin.shard}}-{{basin.attempt}}", "w").close()
+            yield self
+
+        def accept(self, batch): [each.{word} for each in batch]
+        def flush(self): ...
+        def close(self): ...
+"""
+DOCS = "'''Long is good.'''\n        api: ClassVar[int] = 1"
+
+
+@pytest.mark.parametrize(
+    ("docs", "score", "found"),
+    [
+        (DOCS, "Score(1 - 1 / (1 + len(heard)))", []),
+        (DOCS, "Score(float(len(heard)))", ["gives Score(value=6.0, why='') for the reply 'Hello.'"]),
+        (DOCS, "Score(1 / len(heard))", ["fails on the reply '': ZeroDivisionError"]),
+        (DOCS, "heard", ["gives '' for the reply ''"]),
+        (DOCS, "Score(next(COUNT) / 100)", ["gives two scores"]),
+        ("pass", "Score(None)", ["says nothing of itself", "does not say for which API it was written"]),
+    ],
+)
+def test_a_check_runs_scorers(path, docs, score, found):
+    install(path, "krawall-long", {"scorers.long": "long:Long"}, long=SCORER.format(docs=docs, score=score))
+    words = [finding.words for finding in check("krawall-long")[1]]
+    assert all(any(one.startswith(wanted) for one in words) for wanted in found), words
+    assert bool(words) == bool(found)
+
+
+@pytest.mark.parametrize(("word", "found"), [("conversation", 0), ("no_such_field", 1)])
+def test_a_check_runs_sinks(path, word, found):
+    install(path, "krawall-pail", {"sinks.pail": "pail:Pail"}, pail=SINK.format(word=word))
+    assert len(check("pail")[1]) == found
+
+
 def run(path: Path, code: str) -> str:
     """Run `code` in a process of its own: what steps there are is put together once."""
     environment = {**os.environ, "PYTHONPATH": str(path)}

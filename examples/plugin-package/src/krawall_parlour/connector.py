@@ -2,25 +2,22 @@
 
 import asyncio
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import Literal
+from typing import ClassVar, Literal
 
-from krawall.model.base import NS_PER_S, Duration
-from krawall.model.connector import Channel, Connector, Gate, Line, Mark, Secrets, Tap
-from krawall.model.exchange import FaultKind, Prompt, Reply, TargetFault, Usage
-from krawall.model.policy import Timeouts
-from krawall.model.target import Target
+import krawall.plugins as k
 
 
-class Parlour(Connector):
+class Parlour(k.Connector):
     """Answer with sayings, one after another; silence is a fault, as it is in company."""
 
+    api: ClassVar[int] = 1
     kind: Literal["parlour"] = "parlour"
     sayings: list[str] = ["How nice.", "Do go on."]
-    thinks: Duration = 0
+    thinks: k.Duration = 0
 
     def open(
-        self, target: Target, secrets: Secrets, gate: Gate, session: str, timeouts: Timeouts
-    ) -> AbstractAsyncContextManager[Line]:
+        self, target: k.Target, secrets: k.Secrets, gate: k.Gate, session: str, timeouts: k.Timeouts
+    ) -> AbstractAsyncContextManager[k.Line]:
         """Open the line; there is nothing that users share."""
         return nullcontext(_Table(self))
 
@@ -29,7 +26,7 @@ class _Table:
     def __init__(self, settings: Parlour) -> None:
         self.settings = settings
 
-    def channel(self) -> Channel:
+    def channel(self) -> k.Channel:
         return _Guest(self.settings)
 
     async def probe(self) -> None:
@@ -40,17 +37,17 @@ class _Guest:
     def __init__(self, settings: Parlour) -> None:
         self._settings, self._said = settings, 0
 
-    async def exchange(self, prompt: Prompt, mark: Mark) -> Reply:
+    async def exchange(self, prompt: k.Prompt, mark: k.Mark) -> k.Reply:
         mark.sent()
-        await asyncio.sleep(self._settings.thinks / NS_PER_S)
+        await asyncio.sleep(self._settings.thinks / 1_000_000_000)
         mark.byte(mark.now())
         if not prompt.text.strip():
-            raise TargetFault(FaultKind.rejected, "nobody said anything", status=400)
+            raise k.TargetFault(k.FaultKind.rejected, "nobody said anything", status=400)
         saying = self._settings.sayings[self._said % len(self._settings.sayings)]
         self._said += 1
         mark.token(saying, mark.now())
-        return Reply(saying, 200, Usage(len(prompt.text.split()), len(saying.split())), "stop")
+        return k.Reply(saying, 200, k.Usage(len(prompt.text.split()), len(saying.split())), "stop")
 
     def slow(self, by_ns: int) -> None: ...
-    def listen(self, tap: Tap | None) -> None: ...
+    def listen(self, tap: k.Tap | None) -> None: ...
     async def close(self) -> None: ...

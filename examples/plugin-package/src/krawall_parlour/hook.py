@@ -6,14 +6,14 @@ from typing import ClassVar, Literal
 
 import msgspec
 
-from krawall.model.exchange import Prompt
-from krawall.model.hook import Hook, Hooked, Surroundings
+from krawall.plugins import Hook, Hooked, Prompt, Surroundings
 
 
 class Stamp(Hook):
     """Write a word under every message that goes out."""
 
     shorthand: ClassVar[str] = "word"
+    api: ClassVar[int] = 1
     kind: Literal["stamp"] = "stamp"
     word: str = "yours"
 

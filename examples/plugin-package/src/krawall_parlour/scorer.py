@@ -1,13 +1,14 @@
 """The scorer `brevity`: short replies are good replies."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
-from krawall.model.scorer import Context, Score, Scorer
+from krawall.plugins import Context, Score, Scorer
 
 
 class Brevity(Scorer):
     """Score 1 up to `words` words, and less the longer a reply is; an empty reply has no score."""
 
+    api: ClassVar[int] = 1
     kind: Literal["brevity"] = "brevity"
     words: int = 20
 

@@ -5,15 +5,15 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
-from krawall.model.exchange import Line
-from krawall.model.sink import Basin, Sink, SinkKind
+from krawall.plugins import Basin, LogLine, Sink, SinkKind
 
 
 class TallyFile(SinkKind):
     """Count the lines of the log by kind, and write the counts at the end."""
 
+    api: ClassVar[int] = 1
     kind: Literal["tally-file"] = "tally-file"
     name: str = "tally"
 
@@ -31,7 +31,7 @@ class _Tally:
     def __init__(self, path: Path) -> None:
         self._path, self._counts = path, Counter[str]()
 
-    def accept(self, batch: Sequence[Line]) -> None:
+    def accept(self, batch: Sequence[LogLine]) -> None:
         self._counts.update(type(line).__name__ for line in batch)
 
     def flush(self) -> None: ...

@@ -2,14 +2,14 @@
 
 from typing import ClassVar, Literal
 
-from krawall.model.step import Conversation, Step
-from krawall.model.text import Text
+from krawall.plugins import Conversation, Step, Text
 
 
 class Whisper(Step):
     """Say something in brackets and small letters."""
 
     shorthand: ClassVar[str] = "text"
+    api: ClassVar[int] = 1
     kind: Literal["whisper"] = "whisper"
     text: Text
 
