@@ -37,6 +37,7 @@ def test_an_address_fills_the_form_and_says_what_it_takes(client, target):
     assert f'<option value="{target}" selected>' in page.text
     assert "<dt>Conversations</dt><dd>30</dd>" in page.text
     assert "on this machine" in page.text
+    assert f'<option value="{target}" selected>' in client.get("/sessions/new?target=Form+bot").text
     assert "never more than" in page.text
 
 

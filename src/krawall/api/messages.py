@@ -14,6 +14,7 @@ from krawall.api.records import AsModel, View
 from krawall.api.shapes import Limit, SessionId, Whole, Words, app_of
 from krawall.archive.export import Format
 from krawall.archive.query import MessagePage
+from krawall.archive.spread import Spread
 from krawall.model.exchange import FaultKind
 from krawall.services.exports import MEDIA_TYPES, Export, What
 from krawall.services.replaying import Replay
@@ -209,6 +210,12 @@ async def replay_conversation(
 ) -> Annotated[Replay, AsModel()]:
     """Show one conversation turn by turn on its own clock, with what in it is out of the ordinary."""
     return await app_of(request).messages.replay(id, number)
+
+
+@router.get("/spread")
+async def spread_session(request: Request, caller: Reader, id: SessionId) -> Annotated[Spread, AsModel()]:
+    """Show how response times and errors lie over a session: counts by time, and by bucket of a log axis."""
+    return await app_of(request).messages.spread(id)
 
 
 @router.get(

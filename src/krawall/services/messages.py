@@ -14,6 +14,7 @@ from krawall.archive.archive import Archive
 from krawall.archive.compact import FILES
 from krawall.archive.export import Format, export
 from krawall.archive.query import MessagePage
+from krawall.archive.spread import Spread, spread
 from krawall.clock import wall_ns
 from krawall.errors import Conflict, NotFound
 from krawall.model.session import Session, State
@@ -76,6 +77,11 @@ class Messages:
         kept = await self._store.sessions.summary(id)
         latency = msgspec.json.decode(kept, type=Summary).metrics.get("latency") if kept is not None else None
         return replay(id, number, items, latency.p95 if latency is not None else None)
+
+    async def spread(self, id: str) -> Spread:
+        """Return how response times and errors lie over a session. Raises as `page`."""
+        session = await self._store.sessions.get(id)
+        return await self._ask(session, spread, until_ns=_until_ns(session))
 
     async def export(self, id: str, what: What, format: Format) -> Export:
         """Return a file of a session. It is made while it is read.

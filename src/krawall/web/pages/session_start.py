@@ -25,8 +25,12 @@ router = APIRouter()
 @router.get("/sessions/new", name="web_new_session")
 async def new_session(request: Request, caller: Runner) -> Response:
     """Show the form; an address may fill it in."""
-    order = await _estimated(app_of(request), read_values(request.query_params))
-    return await _answer(request, order)
+    app, values = app_of(request), read_values(request.query_params)
+    offer = await offer_of(app)
+    for name, offered in (("scenario", offer.scenarios), ("target", offer.targets)):  # lists and links know names
+        if (id := {words: id for id, words in offered}.get(values.get(name, ""))) is not None:
+            values[name] = id
+    return await _answer(request, await _estimated(app, values))
 
 
 @router.post("/sessions/estimate", name="web_estimate_session")

@@ -40,7 +40,7 @@ def page(
 
     `live`: parts of it follow what changes; `chart`: it draws with uPlot; `scripts`: modules of its own.
     """
-    own = [*SCRIPTS, *["live.js"] * live, *["chart.js"] * chart, *scripts]
+    own = [*SCRIPTS, *["live.js"] * live, *scripts]
     return h.html(lang="en")[
         _head(title, own, chart),
         h.body(data_live="/api/v1/events" if live else None)[

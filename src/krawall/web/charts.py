@@ -1,0 +1,156 @@
+"""Numbers to SVG for pages and reports: what does not move. Pure, no script; hover and focus read `data-tip`.
+
+Over time moves `<time-chart>`; spread, heat, bars by kind and rings are drawn here, with the parts of `conduct.plot`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from markupsafe import Markup
+
+from krawall.archive.spread import Spread
+from krawall.conduct import axes, plot, words
+from krawall.conduct.charts import spread as spread_figure
+from krawall.conduct.markup import el, join
+from krawall.conduct.plot import Series
+
+HEIGHT = 200
+MOST_KINDS = 5
+"""Parts of a ring and of a bar; what is beyond is put together."""
+SHADES = 6
+
+
+def histogram(found: Spread, marks: Mapping[str, float]) -> Markup:
+    """Draw how many turns took how long, on a log axis. `marks`: quantiles by name, ms. Needs one turn at least."""
+    counts: dict[int, int] = {}
+    for _, bucket, turns in found.cells:
+        counts[bucket] = counts.get(bucket, 0) + turns
+    buckets = [
+        (_edge(found, bucket), _edge(found, bucket + 1), turns) for bucket, turns in sorted(counts.items()) if turns
+    ]
+    return Markup(spread_figure(buckets, dict(marks)))  # ours, escaped by `el`
+
+
+def heatmap(found: Spread) -> Markup:
+    """Draw response times over time: a column each few seconds, rows on a log axis, darker is more. Needs one turn."""
+    coarse = max(1, found.per_decade // 8)
+    cells: dict[tuple[int, int], int] = {}
+    for column, bucket, turns in found.cells:
+        place = (column, bucket // coarse)
+        cells[place] = cells.get(place, 0) + turns
+    low, high = min(row for _, row in cells), max(row for _, row in cells) + 1
+    columns, most = max(column for column, _ in cells) + 1, max(cells.values())
+    tall = HEIGHT / (high - low)
+    boxes = []
+    for (column, row), turns in sorted(cells.items()):
+        span = f"{words.time(_edge(found, row * coarse))} to {words.time(_edge(found, (row + 1) * coarse))}"
+        start = column * found.column_s
+        boxes.append(
+            el("rect", class_=f"heat h-{_shade(turns, most)}", x=plot.percent(column / columns), width=plot.percent(0.94 / columns),
+               y=HEIGHT - (row - low + 1) * tall, height=max(1.0, tall - 1), rx=1,
+               data_tip=f"{start:.0f} to {start + found.column_s:.0f} s, {span}: {words.many(turns, 'turn')}")
+        )  # fmt: skip
+    low_ms, high_ms = _edge(found, low * coarse), _edge(found, high * coarse)
+    side = [
+        join(
+            el("line", class_="grid", x1=0, x2="100%", y1=HEIGHT * (1 - tick.at), y2=HEIGHT * (1 - tick.at)),
+            el("text", tick.label, class_="end", x=-10, y=HEIGHT * (1 - tick.at) + 4),
+        )
+        for tick in axes.decades(low_ms, high_ms)
+    ]
+    below = plot.below(axes.seconds(0, columns * found.column_s), HEIGHT)
+    told = f"Response times between {words.time(low_ms)} and {words.time(high_ms)} over {columns * found.column_s:.0f} s; at most {words.many(most, 'turn')} in a field."
+    title = "Response time over time, turns (log axis)"
+    return Markup(plot.figure("heat", title, told, join(*side, *boxes, below), HEIGHT))
+
+
+def errors_by_kind(found: Spread, names: Mapping[str, str]) -> Markup:
+    """Draw errors over time as stacked bars, a colour for each kind. `names`: kind -> words. Needs one error at least."""
+    kinds = sorted(found.errors, key=lambda kind: (-sum(n for _, n in found.errors[kind]), kind))
+    shown = kinds if len(kinds) <= MOST_KINDS else [*kinds[: MOST_KINDS - 1], ""]
+    stacks: dict[int, dict[str, int]] = {}
+    for kind in kinds:
+        for column, count in found.errors[kind]:
+            stack = stacks.setdefault(column, {})
+            part = kind if kind in shown else ""
+            stack[part] = stack.get(part, 0) + count
+    columns = 1 + max([*stacks, *(column for column, _, _ in found.cells)])
+    axis = axes.counts(max(sum(stack.values()) for stack in stacks.values()))
+    boxes = []
+    for column, stack in sorted(stacks.items()):
+        done = 0
+        tip = ", ".join(f"{_word(kind, names)} {words.count(stack[kind])}" for kind in shown if kind in stack)
+        for number, kind in enumerate(shown):
+            if count := stack.get(kind, 0):
+                tall = HEIGHT * count / axis.end
+                boxes.append(
+                    el("rect", class_=f"bar s-{number + 1}", x=plot.percent(column / columns), width=plot.percent(0.86 / columns),
+                       y=HEIGHT * (1 - done / axis.end) - tall, height=tall, data_tip=f"{column * found.column_s:.0f} s: {tip}")
+                )  # fmt: skip
+                done += count
+    keys = [Series(_word(kind, names), f"s-{number + 1}") for number, kind in enumerate(shown)]
+    whole = {kind: sum(stack.get(kind, 0) for stack in stacks.values()) for kind in shown}
+    told = "; ".join(f"{_word(kind, names)} {words.count(n)}" for kind, n in whole.items())
+    inside = join(plot.grid(axis, HEIGHT), *boxes, plot.below(axes.seconds(0, columns * found.column_s), HEIGHT))
+    return Markup(plot.figure("errors-by-kind", "Errors by kind over time", f"{told}.", inside, HEIGHT, keys))
+
+
+def ring(key: str, title: str, parts: Sequence[tuple[str, int]], unit: str) -> Markup:
+    """Draw a whole and its parts as a doughnut with the sum in the middle and a legend with numbers."""
+    kept = [(name, value) for name, value in parts if value]
+    if len(kept) > MOST_KINDS:
+        kept = [*kept[: MOST_KINDS - 1], ("Others", sum(value for _, value in kept[MOST_KINDS - 1 :]))]
+    whole, turn, radius = sum(value for _, value in kept), 0.0, 15.9155  # a circumference of 100
+    arcs = []
+    for number, (name, value) in enumerate(kept):
+        share = 100 * value / whole
+        gap = 0.6 if len(kept) > 1 else 0.0
+        arcs.append(
+            el("circle", el("title", f"{name} {words.count(value)}"), class_=f"arc s-{number + 1}", cx=21, cy=21, r=radius,
+               stroke_dasharray=f"{max(share - gap, 0.1):.2f} {100 - max(share - gap, 0.1):.2f}", stroke_dashoffset=f"{25 - turn:.2f}",
+               data_tip=f"{name}: {words.count(value)}, {words.share(value, whole)}")
+        )  # fmt: skip
+        turn += share
+    middle = join(el("text", short(whole), class_="sum", x=21, y=21.5), el("text", unit, class_="unit", x=21, y=26))
+    told = f"{words.count(whole)} {unit}: " + ", ".join(f"{name} {words.count(value)}" for name, value in kept) + "."
+    drawn = el(
+        "svg", el("title", title, id=f"{key}-title"), el("desc", told, id=f"{key}-desc"), *arcs, middle, class_="ring", viewBox="0 0 42 42",
+        role="img", aria_labelledby=f"{key}-title", aria_describedby=f"{key}-desc",
+    )  # fmt: skip
+    rows = [
+        el("tr", el("th", el("i", class_=f"s-{number + 1}"), name, scope="row"), el("td", words.count(value)), el("td", words.share(value, whole)))
+        for number, (name, value) in enumerate(kept)
+    ]  # fmt: skip
+    legend = el("table", el("caption", title, class_="sr"), el("tbody", *rows), class_="ring-keys")
+    return Markup(
+        el(
+            "figure",
+            el("figcaption", el("h3", title)),
+            el("div", drawn, legend, class_="ring-box"),
+            class_="chart card",
+        )
+    )
+
+
+def short(number: float) -> str:
+    """Return a count in few letters: `812`, `51.2k`, `3.1M`."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if number >= size:
+            value = number / (size if letter != "k" else 1e3)
+            return f"{value:.0f}{letter}" if value >= 100 else f"{value:.1f}{letter}"
+    return words.count(number)
+
+
+def _edge(found: Spread, bucket: int) -> float:
+    return math.pow(10.0, bucket / found.per_decade)
+
+
+def _shade(turns: int, most: int) -> int:
+    """Return 1..SHADES, by the logarithm of how many: a single turn is seen beside thousands."""
+    return 1 + min(SHADES - 1, math.floor(SHADES * math.log(turns + 1) / math.log(most + 2)))
+
+
+def _word(kind: str, names: Mapping[str, str]) -> str:
+    return names.get(kind, kind.replace("_", " ").capitalize()) if kind else "Others"

@@ -1,0 +1,144 @@
+// @ts-check
+/** <log-view session="ses_.." follow>: the messages of a session. Only the rows in sight are in the page; they are fetched by number. */
+
+import { one, toast } from "./app.js";
+import { ms } from "./time-chart.js";
+
+const ROW = 28, LIMIT = 200, KEPT = 50, FOLLOW_MS = 500, MOST_ROWS = 1_000_000, SPARE = 12;
+
+class LogView extends HTMLElement {
+  connectedCallback() {
+    this.path = `/api/v1/sessions/${this.getAttribute("session")}/messages`;
+    this.following = this.hasAttribute("follow");
+    this.body = Object.assign(document.createElement("div"), { className: "log-body", tabIndex: 0 });
+    this.body.setAttribute("role", "log");
+    this.body.setAttribute("aria-live", "off");
+    this.body.setAttribute("aria-label", "Messages of the session");
+    this.space = Object.assign(document.createElement("div"), { className: "log-space" });
+    this.jump = Object.assign(document.createElement("button"), { type: "button", className: "btn small jump", textContent: "Jump to newest", hidden: true });
+    this.body.append(this.space);
+    this.replaceChildren(this.body, this.jump);
+    this.body.addEventListener("scroll", () => this.moved(), { passive: true });
+    this.jump.addEventListener("click", () => { this.following = true; this.toEnd(); });
+    this.bar = this.parentElement ?? document.body;
+    this.bar.addEventListener("input", () => { clearTimeout(this.typing); this.typing = setTimeout(() => this.reset(), 250); });
+    one("#log-pause", this.bar)?.addEventListener("click", event => this.pause(/** @type {HTMLElement} */ (event.currentTarget)));
+    one("#log-copy", this.bar)?.addEventListener("click", () => this.copy());
+    this.reset();
+  }
+  disconnectedCallback() { clearTimeout(this.typing); clearTimeout(this.due); }
+
+  /** @param {string} name */
+  filter(name) { return /** @type {HTMLInputElement | null} */ (one(`[name=log-${name}]`, this.bar))?.value.trim() ?? ""; }
+  /** Begin again with what the filters say. With filters rows have no known number, so pages follow each other. */
+  async reset() {
+    this.asked = new URLSearchParams(Object.entries({ search: this.filter("q"), error: this.filter("error"), step: this.filter("step") }).filter(([, v]) => v));
+    this.filtered = this.asked.size > 0;
+    this.turn = (this.turn ?? 0) + 1;
+    /** @type {Map<number, any[]>} */ this.pages = new Map();
+    /** @type {any[]} */ this.found = [];
+    this.next = 0; this.total = 0; this.waiting = new Set();
+    this.body.scrollTop = 0;
+    await (this.filtered ? this.more() : this.load(0));
+    if (this.following && !this.filtered) this.toEnd();
+  }
+  /** @param {URLSearchParams} query */
+  async ask(query) {
+    const answer = await fetch(`${this.path}?${query}`);
+    return answer.ok ? answer.json() : { items: [], next: null, newest: this.total - 1 };
+  }
+  /** @param {number} page */
+  async load(page) {
+    if (this.waiting.has(page)) return;
+    this.waiting.add(page);
+    const turn = this.turn, found = await this.ask(new URLSearchParams({ from: String(page * LIMIT), limit: String(LIMIT) }));
+    if (turn !== this.turn) return;
+    this.waiting.delete(page);
+    this.pages.delete(page);
+    this.pages.set(page, found.items);
+    for (const old of this.pages.keys()) { if (this.pages.size <= KEPT) break; this.pages.delete(old); }
+    this.grow(found.newest + 1);
+  }
+  /** The next rows that fit the filters. */
+  async more() {
+    if (this.next === null || this.waiting.has(-1)) return;
+    this.waiting.add(-1);
+    const turn = this.turn, query = new URLSearchParams(this.asked);
+    query.set("from", String(this.next));
+    query.set("limit", String(LIMIT));
+    const found = await this.ask(query);
+    if (turn !== this.turn) return;
+    this.waiting.delete(-1);
+    this.found.push(...found.items);
+    this.next = found.next;
+    this.grow(this.found.length);
+    if (this.next !== null && this.found.length * ROW < this.body.clientHeight) this.more();
+  }
+  /** A tick says how many there are. @param {number} newest */
+  grew(newest) {
+    if (this.filtered || this.held || newest + 1 <= this.total) return;
+    this.due ??= setTimeout(() => {
+      this.due = undefined;
+      this.load(Math.floor(newest / LIMIT)).then(() => { if (this.following && !this.held) this.toEnd(); });
+    }, FOLLOW_MS);
+  }
+  /** @param {number} total */
+  grow(total) {
+    this.total = Math.max(total, this.filtered ? 0 : this.total);
+    this.first = Math.max(0, this.total - MOST_ROWS);
+    this.space.style.height = `${Math.max(1, this.total - this.first) * ROW}px`;
+    const words = one("#log-count", this.bar), plus = this.filtered && this.next !== null ? " or more" : "";
+    if (words) words.textContent = `${this.total.toLocaleString("en")}${plus} message${this.total === 1 ? "" : "s"}`;
+    this.draw();
+  }
+  toEnd() { this.body.scrollTop = this.body.scrollHeight; this.draw(); }
+  moved() {
+    const below = this.body.scrollHeight - this.body.scrollTop - this.body.clientHeight;
+    if (this.hasAttribute("follow")) this.following = below < ROW * 2;
+    this.jump.hidden = below < ROW * 2 || this.filtered || !this.hasAttribute("follow");
+    this.frame ||= requestAnimationFrame(() => { this.frame = 0; this.draw(); });
+  }
+  /** @param {HTMLElement} button */
+  pause(button) {
+    this.held = !this.held;
+    button.setAttribute("aria-pressed", String(this.held));
+    const words = one("span", button);
+    if (words) words.textContent = this.held ? "Go on" : "Pause";
+    if (!this.held) this.reset();
+  }
+  /** @param {number} at */
+  row(at) { return this.filtered ? this.found[at] : this.pages.get(Math.floor(at / LIMIT))?.[at % LIMIT]; }
+  shown() {
+    const from = Math.max(0, Math.floor(this.body.scrollTop / ROW) - SPARE);
+    return { from, to: Math.min(this.total - this.first, from + Math.ceil(this.body.clientHeight / ROW) + 2 * SPARE) };
+  }
+  draw() {
+    const { from, to } = this.shown(), rows = [];
+    for (let at = from; at < to; at++) rows.push(this.line(this.first + at, at));
+    this.space.replaceChildren(...rows);
+    if (!this.total) this.space.append(Object.assign(document.createElement("p"), { className: "log-none", textContent: this.filtered ? "No message fits." : "No messages yet." }));
+    if (this.filtered) { if (to >= this.total) this.more(); return; }
+    for (let page = Math.floor((this.first + from) / LIMIT); page <= Math.floor((this.first + to - 1) / LIMIT); page++)
+      if (page >= 0 && this.total && !this.pages.has(page)) this.load(page);
+  }
+  /** @param {number} number @param {number} at */
+  line(number, at) {
+    const row = document.createElement("a"), m = this.row(number);
+    row.className = m?.error ? "log-row bad" : "log-row";
+    row.style.top = `${at * ROW}px`;
+    if (!m) { row.textContent = "…"; return row; }
+    row.href = `/sessions/${this.getAttribute("session")}/conversations/${m.conversation}?t=${m.turn}`;
+    row.tabIndex = -1;
+    const tokens = m.tokens_out == null ? "" : `${m.tokens_out} tok`;
+    const words = m.error ? `${m.error.replace(/_/g, " ")}: ${m.detail ?? ""}` : `${m.said ?? ""} → ${m.heard ?? ""}`;
+    for (const text of [`${(m.at_ms / 1000).toFixed(2)} s`, `#${m.conversation}`, String(m.turn), m.status == null ? "" : String(m.status), m.latency_ms == null ? "" : ms(m.latency_ms), tokens, words.slice(0, 400)])
+      row.append(Object.assign(document.createElement("span"), { textContent: text }));
+    return row;
+  }
+  copy() {
+    const { from, to } = this.shown(), lines = [];
+    for (let at = from; at < to; at++) { const m = this.row(this.first + at); if (m) lines.push(JSON.stringify(m)); }
+    navigator.clipboard?.writeText(lines.join("\n")).then(() => toast(`Copied ${lines.length} messages`), () => toast("The browser does not allow copying here", { tone: "bad" }));
+  }
+}
+customElements.define("log-view", LogView);
