@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from krawall.errors import DocumentError, Place, Refused
 from krawall.model.auth import REFERENCE
+from krawall.model.connector import Secrets
 from krawall.model.plan import Granted
+from krawall.wire.redact import Redactor
 
 
 class Pinned:
@@ -58,6 +60,14 @@ class Opened:
             return found
 
         return REFERENCE.sub(lambda match: value(match[1]), text)
+
+
+class Hiding:
+    """Secrets that bring along what scrubs them, so that a token which somebody learns is scrubbed by everybody."""
+
+    def __init__(self, secrets: Secrets, redactor: Redactor) -> None:
+        self.resolve = secrets.resolve
+        self.redactor = redactor
 
 
 def _missing(words: str, hint: str) -> DocumentError:

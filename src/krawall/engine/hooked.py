@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from krawall.model.connector import Channel, Gate, Line, Mark, Secrets, Tap
-from krawall.model.exchange import Fault, Prompt, Reply, TargetFault
-from krawall.model.hook import Hooked, Surroundings
+from krawall.model.exchange import Fault, FaultKind, Prompt, Reply, TargetFault
+from krawall.model.hook import Fetch, Hooked, Surroundings
 from krawall.model.plan import ShardSpec
 from krawall.model.target import Target
 from krawall.net.fetch import Fetcher
 from krawall.plugins.hooking import hooks_of
+from krawall.wire.auth import can_be_sent
 from krawall.wire.redact import Redactor
 
 
@@ -23,36 +24,52 @@ async def hooked(
     gate: Gate,
     spec: ShardSpec,
     now: Callable[[], int],
-    scrub: Redactor | None,
+    scrub: Redactor,
+    fetch: Fetch | None = None,
 ) -> AsyncIterator[tuple[Line, Callable[[str], str] | None]]:
-    """Put a target's hooks around its line, and give what may be written down of a text; without hooks both stay as they are.
+    """Put a target's hooks around its line, and give what may be written down of a text; None: all of it.
 
-    Hooks open in order and close in the reverse order. `scrub` takes out the secrets that are known before; None: there are none.
+    Hooks open in order and close in the reverse order. Without hooks the line stays as it is.
+
+    Args:
+        line: the line of the target's connector, open.
+        target: whose hooks they are.
+        secrets: opens references for the hooks.
+        gate: which hosts they may ask.
+        spec: the shard; its directory is where they may keep files.
+        now: the engine's clock, ns.
+        scrub: takes out secrets; learns the tokens that hooks get.
+        fetch: how hooks ask; None: by sockets of their own.
     """
     hooks = hooks_of(target)
     if not hooks:
-        yield line, scrub
+        yield line, scrub if scrub.any else None
         return
-    scrub = scrub or Redactor([])
-    fetch = Fetcher(target, secrets, gate, spec.session)
-    around = Surroundings(target, secrets, spec.session, spec.directory, now, fetch, scrub.add)
+    kept = Kept(scrub)
+    fetch = fetch or Fetcher(target, secrets, gate, spec.session)
+    around = Surroundings(target, secrets, spec.session, spec.directory, now, fetch, scrub.add, kept)
     async with AsyncExitStack() as stack:
         opened = [await stack.enter_async_context(hook.open(around)) for hook in hooks]
-        keeping = [hook.keep for hook in opened if type(hook).keep is not Hooked.keep]
-        yield HookedLine(line, opened), Kept(scrub, keeping) if keeping else scrub
+        kept.keeping = [hook.keep for hook in _overriding(opened, "keep")]
+        yield HookedLine(line, opened), kept
+
+
+def _overriding(hooks: Sequence[Hooked], name: str) -> list[Hooked]:
+    """Return the hooks that do something at one point: the others cost nothing there."""
+    return [hook for hook in hooks if getattr(type(hook), name) is not getattr(Hooked, name)]
 
 
 class Kept:
     """What may be written down of a text: without secrets, and as the hooks leave it."""
 
-    def __init__(self, scrub: Callable[[str], str], keeping: Sequence[Callable[[str], str]]) -> None:
+    def __init__(self, scrub: Callable[[str], str]) -> None:
         self._scrub = scrub
-        self._keeping = keeping
+        self.keeping: Sequence[Callable[[str], str]] = ()
 
     def __call__(self, text: str) -> str:
         """Return what may be written down."""
         text = self._scrub(text)
-        for keep in self._keeping:
+        for keep in self.keeping:
             text = keep(text)
         return text
 
@@ -62,21 +79,33 @@ class HookedLine:
 
     def __init__(self, line: Line, hooks: Sequence[Hooked]) -> None:
         self._line = line
-        self._hooks = hooks
+        self._preparing = _overriding(hooks, "prepare")
+        self.before = _overriding(hooks, "before_send")
+        self.after = _overriding(hooks, "after_receive")[::-1]
+        self.on_error = _overriding(hooks, "on_error")[::-1]
 
     def channel(self) -> Channel:
-        """Return a user's channel."""
-        return HookedChannel(self._line.channel(), self._hooks)
+        """Return a user's channel; the bare one when hooks only look at what is written down."""
+        channel = self._line.channel()
+        return HookedChannel(channel, self) if self.before or self.after or self.on_error else channel
 
     async def probe(self) -> None:
-        """Connect once; hooks have no part in it."""
+        """Connect once, and let the hooks get ready.
+
+        Raises:
+            TargetFault: there is no way to the target, or a hook cannot do its part.
+        """
         await self._line.probe()
+        for hook in self._preparing:
+            await hook.prepare()
 
 
 class HookedChannel:
     """A channel with hooks before and after each exchange."""
 
-    def __init__(self, channel: Channel, hooks: Sequence[Hooked]) -> None:
+    __slots__ = ("_channel", "_hooks")
+
+    def __init__(self, channel: Channel, hooks: HookedLine) -> None:
         self._channel = channel
         self._hooks = hooks
 
@@ -94,36 +123,62 @@ class HookedChannel:
         try:
             reply = await self._channel.exchange(sent, mark)
         except TargetFault as trouble:
-            if not await self._mended(sent, trouble.fault):
+            if not await self._mended(sent, trouble.fault, mark):
                 raise
             mark.again(began)
             sent = await self._before(prompt, mark)
             reply = await self._once_more(sent, mark)
-        for hook in reversed(self._hooks):
-            reply = await hook.after_receive(sent, reply)
+        if not self._hooks.after:
+            return reply
+        mark.hold()  # the reply is there: no timeout of the target runs on
+        try:
+            for hook in self._hooks.after:
+                reply = await hook.after_receive(sent, reply)
+        finally:
+            mark.release(counted=False)
         return reply
 
     async def _before(self, prompt: Prompt, mark: Mark) -> Prompt:
+        if not self._hooks.before:
+            return prompt
         mark.hold()
         try:
-            for hook in self._hooks:
+            for hook in self._hooks.before:
                 prompt = await hook.before_send(prompt)
         finally:
             mark.release()
+        for name, value in prompt.extra.items():
+            if not can_be_sent(name, value):
+                raise TargetFault(
+                    FaultKind.protocol, f"a hook wants to send a header {name!r:.80} that no header can be"
+                )
         return prompt
 
     async def _once_more(self, sent: Prompt, mark: Mark) -> Reply:
         try:
             return await self._channel.exchange(sent, mark)
         except TargetFault as trouble:
-            await self._mended(sent, trouble.fault)
+            await self._mended(sent, trouble.fault, mark)
             raise
 
-    async def _mended(self, sent: Prompt, fault: Fault) -> bool:
-        """Tell every hook of a fault; whether one of them says that sending once more is worth it."""
-        found = False
-        for hook in reversed(self._hooks):
-            found = await hook.on_error(sent, fault) or found
+    async def _mended(self, sent: Prompt, fault: Fault, mark: Mark) -> bool:
+        """Tell every hook of a fault; whether one of them says that sending once more is worth it.
+
+        Raises:
+            TargetFault: what kept a hook from mending it, once all of them were told.
+        """
+        found, trouble = False, None
+        mark.hold()
+        try:
+            for hook in self._hooks.on_error:
+                try:
+                    found = await hook.on_error(sent, fault) or found
+                except TargetFault as other:
+                    trouble = trouble or other
+        finally:
+            mark.release(counted=False)
+        if trouble is not None and not found:
+            raise trouble
         return found
 
     def slow(self, by_ns: int) -> None:

@@ -43,9 +43,10 @@ class Stamps:
         """Something of ours holds the request back."""
         self.holding_ns = self.now()
 
-    def release(self) -> None:
-        """It goes on."""
-        self.held_ns += self.now() - self.holding_ns
+    def release(self, counted: bool = True) -> None:
+        """It goes on. `counted`: it had not been sent yet, and is late by that."""
+        if counted:
+            self.held_ns += self.now() - self.holding_ns
         self.holding_ns = 0
 
     def again(self, since_ns: int) -> None:

@@ -15,7 +15,7 @@ from krawall.engine.arrivals import Desk
 from krawall.engine.course import Course, wake
 from krawall.engine.crew import Crew
 from krawall.engine.ends import Stopped
-from krawall.engine.gate import Environment, Pinned
+from krawall.engine.gate import Environment, Hiding, Pinned
 from krawall.engine.health import Watcher
 from krawall.engine.hooked import hooked
 from krawall.engine.limits import Limits
@@ -29,6 +29,7 @@ from krawall.model.budget import Spend
 from krawall.model.connector import Line, Secrets
 from krawall.model.exchange import Fault, TargetFault
 from krawall.model.exchange import Line as LogLine
+from krawall.model.hook import Fetch
 from krawall.model.load import Closed
 from krawall.model.progress import Orders, Progress, Report
 from krawall.model.sink import Sink
@@ -45,7 +46,8 @@ MOST_BUGS = 10
 class Shard:
     """The state that users of one shard share. Lives for one shard of one session.
 
-    `sent[0]` counts the attempts that were begun, where it may outlive the process; `secrets` open references.
+    `sent[0]` counts the attempts that were begun, where it may outlive the process; `secrets` open references;
+    `fetch` is how hooks ask, by sockets of their own when it is None.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Shard:
         *,
         secrets: Secrets | None = None,
         sent: Cell | None = None,
+        fetch: Fetch | None = None,
     ) -> None:
         self.program = program
         self.clock = clock
@@ -68,6 +71,7 @@ class Shard:
         self.done_before = frozenset(program.spec.skip_done)
         self.line: Line
         self._secrets = secrets or Environment()
+        self._fetch = fetch
         self._outbox = Outbox(sinks)
         self._watcher = Watcher(clock)
         self.course = Course(clock, self._watcher.woke)
@@ -230,15 +234,14 @@ class Shard:
         connector = self.program.connector()
         state, reason = "done", ""
         target, spec = self.program.target, self.program.spec
-        values = secret_values(target, self._secrets)
-        self.redact = scrub = Redactor(values) if values else None
-        gate = Pinned(plan.granted)
+        scrub = Redactor(secret_values(target, self._secrets))
+        secrets, gate = Hiding(self._secrets, scrub), Pinned(plan.granted)
         async with (
-            connector.open(target, self._secrets, gate, spec.session, self.program.timeouts) as line,
-            hooked(line, target, self._secrets, gate, spec, self.clock, scrub) as (self.line, self.redact),
+            connector.open(target, secrets, gate, spec.session, self.program.timeouts) as line,
+            hooked(line, target, secrets, gate, spec, self.clock, scrub, self._fetch) as (self.line, self.redact),
         ):
             try:
-                await line.probe()
+                await self.line.probe()
             except TargetFault as fault:
                 await report(self._progress("failed", f"unreachable: {fault.fault.detail}"))
                 return

@@ -87,8 +87,8 @@ class Watch:
         else:
             token = (start + timeouts.first_token, "no first token within", timeouts.first_token)
         first = min(turn, token)
-        if self._limit and self._limit < first[0]:
-            return self._limit, "the conversation took longer than", timeouts.conversation or 0
+        if self._limit and self._limit + mark.held_ns < first[0]:
+            return self._limit + mark.held_ns, "the conversation took longer than", timeouts.conversation or 0
         return first
 
     def _look(self) -> None:

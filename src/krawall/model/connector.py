@@ -29,8 +29,11 @@ class Mark(Protocol):
         """Something of ours holds the request back from now on (a token is renewed): nobody is late for that."""
         ...
 
-    def release(self) -> None:
-        """Nothing holds it back any more."""
+    def release(self, counted: bool = True) -> None:
+        """Nothing holds it back any more. `counted`: the time since `hold` is one for which nobody is late.
+
+        Not counted: it had been sent before, and only the timeouts had to wait.
+        """
         ...
 
     def again(self, since_ns: int) -> None:

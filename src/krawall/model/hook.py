@@ -51,6 +51,7 @@ class Surroundings:
     """Where a hook is opened. `directory` is where it may keep files ("": nowhere); `now` is the engine's clock, ns.
 
     `hide` takes a secret that came to be known (a token): it is scrubbed from everything that is written down from now on.
+    `kept` returns what may be written down of a text: without secrets, and as every hook leaves it.
     """
 
     target: Target
@@ -60,10 +61,18 @@ class Surroundings:
     now: Callable[[], int]
     fetch: Fetch
     hide: Callable[[str], None]
+    kept: Callable[[str], str] = str
 
 
 class Hooked:
     """An open hook, shared by all users of the process. Override what it cares for."""
+
+    async def prepare(self) -> None:
+        """Get ready before the session begins (a first token), so that what cannot work is known before anything is sent.
+
+        Raises:
+            krawall.model.exchange.TargetFault: it cannot; the session does not begin.
+        """
 
     async def before_send(self, prompt: Prompt) -> Prompt:
         """Return what is sent instead of `prompt`; `extra` takes headers (of a WebSocket: of the handshake that it needs).

@@ -51,7 +51,7 @@ class Route:
         self.context: ssl.SSLContext | None = tls_context(self.site, target.ca_file, target.tls, secrets.resolve)
         self.connect_ns = timeouts.connect
         headers = auth.headers(target, secrets.resolve)
-        self.redact = Redactor(secret_values(target, secrets))
+        self.redact = redactor_of(target, secrets)
         query = auth.query(target, secrets.resolve)
         self._query = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query)
         self.path = self._path(self.site.path)
@@ -96,6 +96,12 @@ class Route:
 def secret_values(target: Target, secrets: Secrets) -> list[str]:
     """Return the values of every reference of a target, for scrubbing."""
     return [secrets.resolve(f"${{{name}}}") for name in auth.secrets_of(target)]
+
+
+def redactor_of(target: Target, secrets: Secrets) -> Redactor:
+    """Return what scrubs a target's secrets: the one that `secrets` bring along, which learns of tokens, or one of its own."""
+    shared = getattr(secrets, "redactor", None)
+    return shared if isinstance(shared, Redactor) else Redactor(secret_values(target, secrets))
 
 
 class Caller:

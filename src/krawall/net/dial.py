@@ -88,7 +88,13 @@ def pem(given: str, resolve: Callable[[str], str]) -> Iterator[str]:
 
 
 async def dial(
-    site: Site, addresses: Sequence[str], context: ssl.SSLContext | None, timeout_ns: int, max_head: int, max_body: int
+    site: Site,
+    addresses: Sequence[str],
+    context: ssl.SSLContext | None,
+    timeout_ns: int,
+    max_head: int,
+    max_body: int,
+    made: type[Connection] = Connection,
 ) -> tuple[Connection, int]:
     """Return a new connection to the first address that answers, and how long it took, ns (TCP + TLS; names are resolved before).
 
@@ -103,7 +109,7 @@ async def dial(
             for address in addresses:
                 try:
                     _, connection = await loop.create_connection(
-                        lambda: Connection(loop, max_head, max_body),
+                        lambda: made(loop, max_head, max_body),
                         address,
                         site.port,
                         ssl=context,

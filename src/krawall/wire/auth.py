@@ -62,6 +62,11 @@ def _texts(value: object) -> Iterator[str]:
             yield from _texts(inner)
 
 
+def can_be_sent(name: str, value: str) -> bool:
+    """Tell whether a header of this name and value can be sent; what cannot could end the header and begin another."""
+    return bool(_NAME.fullmatch(name)) and not _NOT_IN_VALUE.search(value)
+
+
 def _name(name: str, place: str) -> str:
     if not _NAME.fullmatch(name):
         raise _wrong(place, "the name has characters that a header's name cannot have")

@@ -38,6 +38,11 @@ class Redactor:
             self._later.append(value)
             self._compile()
 
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to replace."""
+        return bool(self._forms)
+
     def __call__(self, text: str) -> str:
         """Return `text` without the secrets; the same object when it holds none."""
         for form in self._forms:

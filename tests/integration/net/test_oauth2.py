@@ -23,6 +23,7 @@ from krawall.model.policy import Timeouts
 from krawall.model.target import Target
 from krawall.plugins.preset import resolve
 from krawall.testing.asking import Known, prompt_of
+from krawall.wire.redact import Redactor
 
 SECRETS = {"CLIENT_SECRET": "s3cret-of-the-client"}
 
@@ -96,7 +97,7 @@ async def channels(
     connector = connector_of("http", {})
     async with (
         connector.open(target, known, gate, "ses_test", Timeouts()) as line,
-        hooked(line, target, known, gate, spec, now, None) as (outer, _),
+        hooked(line, target, known, gate, spec, now, Redactor([])) as (outer, _),
     ):
         made = [outer.channel() for _ in range(count)]
         yield made
@@ -178,13 +179,18 @@ async def test_what_renewal_takes_is_in_no_measured_time(servers):
 
 async def test_a_token_server_that_refuses_is_the_fault_and_says_no_secret(servers):
     servers.status = 401
-    async with channels(servers, credentials="body") as (user,):
+    clock = [0]
+    async with channels(servers, now=lambda: clock[0], credentials="body") as (user,):
         with pytest.raises(TargetFault) as trouble:
             await say(user)
         fault = trouble.value.fault
         assert (fault.kind, fault.status) == ("rejected", 401)
         assert fault.detail == "the token server answers 401: invalid_client"
         servers.status = 200
+        with pytest.raises(TargetFault):
+            await say(user)
+        assert len(servers.asked) == 1, "a token server in trouble is left alone for a while"
+        clock[0] = 1_000_000_000
         await say(user)
 
 

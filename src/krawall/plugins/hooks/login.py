@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+import re
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote, urlencode
@@ -12,13 +12,15 @@ from urllib.parse import quote, urlencode
 import msgspec
 from pydantic import Field, model_validator
 
-from krawall.errors import KrawallError
-from krawall.model.auth import REFERENCE, SECRET_NAMES
+from krawall.model.auth import SECRET_NAMES
 from krawall.model.base import NS_PER_S, Document, Duration
-from krawall.model.exchange import Fault, FaultKind, Prompt, TargetFault
+from krawall.model.exchange import Fault, FaultKind, Prompt, Reply, TargetFault
 from krawall.model.hook import Fetched, Hook, Hooked, Surroundings
+from krawall.plugins.renewing import Pass, Renewing
 from krawall.wire.document import NotMapped, decode_any
 from krawall.wire.paths import parse_path
+
+_NAMES = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}|\{([A-Za-z_][A-Za-z0-9_-]*)\}")
 
 
 class Take(Document):
@@ -54,10 +56,13 @@ class Call(Document):
         for value in self.take.values():
             if isinstance(value, str):
                 parse_path(value)
-        for name, value in {**(self.form or {}), **(self.body if isinstance(self.body, dict) else {})}.items():
-            if SECRET_NAMES.search(name) and isinstance(value, str) and "{" not in value:
-                raise ValueError(f"{name!r} looks like a secret; write a reference such as ${{BOT_PASSWORD}}")
+        for name in _plain_secrets([self.headers, self.form, self.body]):
+            raise ValueError(f"{name!r} looks like a secret; write a reference such as ${{BOT_PASSWORD}}")
         return self
+
+    def texts(self) -> list[str]:
+        """Return every text in which values are filled in."""
+        return [self.url, *self.headers.values(), *(self.form or {}).values(), *_texts(self.body)]
 
 
 class Login(Hook):
@@ -73,12 +78,27 @@ class Login(Hook):
     expires_in: str = Field("", alias="expires in", description="name of a taken value: seconds for which it is valid")
     early: Duration = Field(30 * NS_PER_S, description="it is renewed so long before it expires")
 
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        taken = {name for call in self.calls for name in call.take}
+        for wanted in (*(name for value in self.send.values() for name in _names(value)), self.expires_in):
+            if wanted and wanted not in taken:
+                raise ValueError(f"no call takes {wanted!r}; they take {', '.join(sorted(taken)) or 'nothing'}")
+        for name in _plain_secrets([self.send]):
+            raise ValueError(f"{name!r} in `send` looks like a secret; write {{name}} of a taken value, or a reference")
+        return self
+
     def urls(self) -> list[str]:
-        """Where it signs in; an address may hold taken values after its host."""
+        """Where it signs in; a path may hold taken values."""
         return [call.url for call in (*self.calls, *self.refresh)]
 
+    def secret_names(self) -> set[str]:
+        """Return the names of taken values that are sent again: they prove who we are."""
+        calls = [text for call in (*self.calls, *self.refresh) for text in call.texts()]
+        return {name for text in (*self.send.values(), *calls) for name in _names(text)} - {self.expires_in}
+
     def open(self, around: Surroundings) -> AbstractAsyncContextManager[Hooked]:
-        """Open it; it signs in with the first request."""
+        """Open it; it signs in before the session begins."""
         return _opened(self, around)
 
 
@@ -88,127 +108,124 @@ async def _opened(settings: Login, around: Surroundings) -> AsyncIterator[Hooked
     try:
         yield signed
     finally:
-        await signed.close()
+        await signed.renewing.close()
 
 
 class SignedIn(Hooked):
-    """What all users of the process share. One sign-in at a time, however many ask."""
+    """What all users of the process share."""
 
     def __init__(self, settings: Login, around: Surroundings) -> None:
         self._settings = settings
         self._around = around
+        self._secret = settings.secret_names()
         self._taken: dict[str, str] = {}
-        self._headers: dict[str, str] = {}
-        self._expires_ns: int | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._trouble: TargetFault | KrawallError | None = None
+        self.renewing = Renewing(self._sign_in, settings.early, around.now)
+
+    async def prepare(self) -> None:
+        """Sign in."""
+        await self.renewing.current()
 
     async def before_send(self, prompt: Prompt) -> Prompt:
-        """Add the headers; wait only when there are none that are valid."""
-        now = self._around.now()
-        if not self._headers or (self._expires_ns is not None and now >= self._expires_ns):
-            await self._renewed()
-        elif self._expires_ns is not None and now >= self._expires_ns - self._settings.early:
-            self._renew()
-        return msgspec.structs.replace(prompt, extra={**prompt.extra, **self._headers})
+        """Add the headers."""
+        held = await self.renewing.current()
+        return msgspec.structs.replace(prompt, extra={**prompt.extra, **held.headers})
+
+    async def after_receive(self, prompt: Prompt, reply: Reply) -> Reply:
+        """It was accepted."""
+        self.renewing.accepted()
+        return reply
 
     async def on_error(self, prompt: Prompt, fault: Fault) -> bool:
         """A 401 asks to sign in anew, unless somebody has done it meanwhile."""
-        if fault.status != 401:
-            return False
-        if all(prompt.extra.get(name) == value for name, value in self._headers.items()):
-            await self._renewed()
-        return True
+        return fault.status == 401 and await self.renewing.refused(prompt)
 
-    async def close(self) -> None:
-        """Stop a sign-in that is under way."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-
-    def _renew(self) -> asyncio.Task[None]:
-        if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._sign_in())
-        return self._task
-
-    async def _renewed(self) -> None:
-        """Wait until signed in.
-
-        Raises:
-            TargetFault: a call failed; the fault says which.
-        """
-        await asyncio.wait([self._renew()])
-        if self._trouble is not None:
-            raise self._trouble
-
-    async def _sign_in(self) -> None:
-        try:
-            await self._calls()
-            self._trouble = None
-        except (TargetFault, KrawallError) as trouble:
-            self._trouble = trouble
-
-    async def _calls(self) -> None:
-        settings, began = self._settings, self._around.now()
-        again = bool(self._headers) and bool(settings.refresh)
-        taken = dict(self._taken) if again else {}
-        for number, call in enumerate(settings.refresh if again else settings.calls, 1):
-            taken |= await self._call(call, taken, f"{'refresh' if again else 'login'} call {number}")
-        self._taken = taken
-        self._headers = {name.lower(): filled(value, self._resolve, taken) for name, value in settings.send.items()}
-        self._expires_ns = self._expiry(taken, began)
-
-    def _expiry(self, taken: Mapping[str, str], began_ns: int) -> int | None:
+    async def _sign_in(self, refused: bool) -> Pass:
+        """Make the calls; where those for renewing fail, the first ones."""
         settings = self._settings
+        if settings.refresh and self._taken:
+            before, self._taken = self._taken, {}
+            try:
+                return self._pass(before | await self._calls(settings.refresh, before, "refresh"))
+            except TargetFault:
+                pass
+        return self._pass(await self._calls(settings.calls, {}, "login"))
+
+    async def _calls(self, calls: Sequence[Call], known: Mapping[str, str], name: str) -> dict[str, str]:
+        taken = dict(known)
+        for number, call in enumerate(calls, 1):
+            taken |= await self._call(call, taken, f"{name} call {number}")
+        return taken
+
+    def _pass(self, taken: dict[str, str]) -> Pass:
+        settings = self._settings
+        life_s = None if settings.lasts is None else settings.lasts / NS_PER_S
         if settings.expires_in:
             try:
-                return began_ns + round(float(taken[settings.expires_in]) * NS_PER_S)
-            except (KeyError, ValueError):
+                life_s = float(taken[settings.expires_in])
+            except ValueError:
                 raise TargetFault(
                     FaultKind.protocol, f"login: {settings.expires_in!r} is no number of seconds"
                 ) from None
-        return None if settings.lasts is None else began_ns + settings.lasts
+        self._taken = taken
+        return Pass({name.lower(): self._filled(value, taken) for name, value in settings.send.items()}, life_s)
 
-    @property
-    def _resolve(self) -> Callable[[str], str]:
-        return self._around.secrets.resolve
+    def _filled(self, text: str, taken: Mapping[str, str]) -> str:
+        return filled(text, self._around.secrets.resolve, taken)
 
     async def _call(self, call: Call, taken: Mapping[str, str], name: str) -> dict[str, str]:
-        def fill(value: str) -> str:
-            return filled(value, self._resolve, taken)
-
-        headers = {key.lower(): fill(value) for key, value in call.headers.items()}
+        headers = {"accept": "application/json"}
+        headers |= {key.lower(): self._filled(value, taken) for key, value in call.headers.items()}
         data = b""
         if call.form is not None:
             headers.setdefault("content-type", "application/x-www-form-urlencoded")
-            data = urlencode({key: fill(value) for key, value in call.form.items()}).encode()
+            data = urlencode({key: self._filled(value, taken) for key, value in call.form.items()}).encode()
         elif call.body is not None:
             headers.setdefault("content-type", "application/json")
-            data = json.dumps(_deep(call.body, fill)).encode()
-        url = filled(call.url, self._resolve, {key: quote(value, safe="") for key, value in taken.items()})
+            data = json.dumps(_deep(call.body, lambda text: self._filled(text, taken))).encode()
+        url = self._filled(call.url, {key: quote(value, safe="") for key, value in taken.items()})
         answer = await self._around.fetch(call.method, url, headers, data)
         if not 200 <= answer.status < 400:  # a sign-in often ends with a redirect
             kind = FaultKind.server if answer.status >= 500 else FaultKind.rejected
             raise TargetFault(kind, f"{name} is answered with {answer.status}", status=answer.status)
         found = {key: _taken(answer, rule, f"{name}: {key}") for key, rule in call.take.items()}
-        for value in found.values():
-            self._around.hide(value)
+        for key, value in found.items():
+            if key in self._secret:
+                self._around.hide(value)
         return found
 
 
 def filled(text: str, resolve: Callable[[str], str], taken: Mapping[str, str]) -> str:
-    """Return a text with taken values in place of `{name}`, and secrets in place of references."""
-    parts, at = [], 0
-    for match in REFERENCE.finditer(text):
-        parts += [_values(text[at : match.start()], taken), resolve(match[0])]
-        at = match.end()
-    return "".join([*parts, _values(text[at:], taken)])
+    """Return a text with taken values in place of `{name}`, and secrets in place of references. Neither is looked into again."""
+
+    def value(match: re.Match[str]) -> str:
+        return resolve(match[0]) if match[1] is None else taken.get(match[1], match[0])
+
+    return _NAMES.sub(value, text)
 
 
-def _values(text: str, taken: Mapping[str, str]) -> str:
-    for name, value in taken.items():
-        text = text.replace(f"{{{name}}}", value)
-    return text
+def _names(text: str) -> list[str]:
+    return [match[1] for match in _NAMES.finditer(text) if match[1] is not None]
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [text for each in inner for text in _texts(each)]
+
+
+def _plain_secrets(value: Any) -> list[str]:
+    """Return the names that look like a secret's, at any depth, whose text holds neither a reference nor a taken value."""
+    if isinstance(value, list):
+        return [name for inner in value for name in _plain_secrets(inner)]
+    if not isinstance(value, dict):
+        return []
+    here = [
+        str(name)
+        for name, inner in value.items()
+        if isinstance(inner, str) and SECRET_NAMES.search(str(name)) and not _NAMES.search(inner)
+    ]
+    return here + [name for inner in value.values() for name in _plain_secrets(inner)]
 
 
 def _deep(value: Any, fill: Callable[[str], str]) -> Any:
@@ -226,10 +243,7 @@ def _taken(answer: Fetched, rule: str | Take, place: str) -> str:
     if take.header is not None:
         found = answer.headers.get(take.header.lower())
     elif take.cookie is not None:
-        for line in answer.headers.get("set-cookie", "").split("\n"):
-            name, _, value = line.partition(";")[0].partition("=")
-            if name.strip() == take.cookie:
-                found = value.strip()
+        found = _cookie(answer, take.cookie)
     else:
         try:
             values = parse_path(str(take.path)).find(decode_any(answer.body))
@@ -239,3 +253,12 @@ def _taken(answer: Fetched, rule: str | Take, place: str) -> str:
     if found is None or isinstance(found, (dict, list)):
         raise TargetFault(FaultKind.protocol, f"{place}: not in the answer", status=answer.status)
     return found if isinstance(found, str) else json.dumps(found)
+
+
+def _cookie(answer: Fetched, wanted: str) -> str | None:
+    found = None
+    for line in answer.headers.get("set-cookie", "").split("\n"):
+        name, _, value = line.partition(";")[0].partition("=")
+        if name.strip() == wanted:
+            found = value.strip()
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -11,12 +10,20 @@ from urllib.parse import quote_plus, urlencode
 
 import msgspec
 
-from krawall.errors import KrawallError
 from krawall.model.auth import OAuth2
-from krawall.model.base import NS_PER_S
-from krawall.model.exchange import Fault, FaultKind, Prompt, TargetFault
+from krawall.model.exchange import Fault, FaultKind, Prompt, Reply, TargetFault
 from krawall.model.hook import Hook, Hooked, Surroundings
+from krawall.plugins.renewing import Pass, Renewing
 
+_CODES = {
+    "invalid_request",
+    "invalid_client",
+    "invalid_grant",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "invalid_scope",
+    "invalid_target",
+}
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -30,7 +37,7 @@ class OAuth2Hook(Hook, OAuth2):
         return [self.token_url]
 
     def open(self, around: Surroundings) -> AbstractAsyncContextManager[Hooked]:
-        """Open it; the first token is fetched with the first request."""
+        """Open it; the first token is fetched before the session begins."""
         return _opened(self, around)
 
 
@@ -40,94 +47,54 @@ async def _opened(settings: OAuth2Hook, around: Surroundings) -> AsyncIterator[H
     try:
         yield token
     finally:
-        await token.close()
+        await token.renewing.close()
 
 
 class _Granted(msgspec.Struct):
-    """The answer of a token server (RFC 6749 section 5.1)."""
+    """The answer of a token server (RFC 6749 section 5.1); some write the seconds as text."""
 
     access_token: str
-    expires_in: float | None = None
+    expires_in: float | str | None = None
 
 
 class Token(Hooked):
-    """The token that all users of the process share. Renewed by one request at a time, however many ask."""
+    """The token that all users of the process share."""
 
     def __init__(self, settings: OAuth2Hook, around: Surroundings) -> None:
         self._settings = settings
         self._around = around
-        self._value = ""
-        self._expires_ns: int | None = None
-        self._renewing: asyncio.Task[None] | None = None
-        self._trouble: TargetFault | KrawallError | None = None
+        self.renewing = Renewing(self._ask, settings.early, around.now)
+
+    async def prepare(self) -> None:
+        """Fetch the first token."""
+        await self.renewing.current()
 
     async def before_send(self, prompt: Prompt) -> Prompt:
-        """Add the token; wait for one only when there is none that is valid."""
-        if not self._valid():
-            await self._renewed()
-        elif self._old():
-            self._renew()  # in the background: the token at hand is good for this request
-        return msgspec.structs.replace(prompt, extra={**prompt.extra, "authorization": f"Bearer {self._value}"})
+        """Add the token."""
+        held = await self.renewing.current()
+        return msgspec.structs.replace(prompt, extra={**prompt.extra, **held.headers})
+
+    async def after_receive(self, prompt: Prompt, reply: Reply) -> Reply:
+        """The token was good."""
+        self.renewing.accepted()
+        return reply
 
     async def on_error(self, prompt: Prompt, fault: Fault) -> bool:
         """A 401 asks for another token, unless somebody has got one meanwhile."""
-        if fault.status != 401:
-            return False
-        if prompt.extra.get("authorization") == f"Bearer {self._value}":
-            await self._renewed()
-        return True
+        return fault.status == 401 and await self.renewing.refused(prompt)
 
-    async def close(self) -> None:
-        """Stop a renewal that is under way."""
-        if self._renewing is not None:
-            self._renewing.cancel()
-            await asyncio.wait([self._renewing])
-
-    def _valid(self) -> bool:
-        return bool(self._value) and (self._expires_ns is None or self._around.now() < self._expires_ns)
-
-    def _old(self) -> bool:
-        return self._expires_ns is not None and self._around.now() >= self._expires_ns - self._settings.early
-
-    def _renew(self) -> asyncio.Task[None]:
-        if self._renewing is None or self._renewing.done():
-            self._renewing = asyncio.get_running_loop().create_task(self._fetch())
-        return self._renewing
-
-    async def _renewed(self) -> None:
-        """Wait for a fresh token.
-
-        Raises:
-            TargetFault: the token server gives none; it says so in the fault.
-        """
-        task = self._renew()
-        await asyncio.wait([task])
-        if self._trouble is not None:
-            raise self._trouble
-
-    async def _fetch(self) -> None:
-        """Ask the token server. A failure is kept for whoever waits: in the background nobody does, and the old token goes on."""
-        try:
-            await self._ask()
-            self._trouble = None
-        except (TargetFault, KrawallError) as trouble:
-            self._trouble = trouble
-
-    async def _ask(self) -> None:
+    async def _ask(self, refused: bool) -> Pass:
         settings, resolve = self._settings, self._around.secrets.resolve
         form = {"grant_type": "client_credentials"}
-        if settings.scope:
-            form["scope"] = settings.scope
-        if settings.audience:
-            form["audience"] = settings.audience
+        form |= {name: value for name, value in (("scope", settings.scope), ("audience", settings.audience)) if value}
         headers = {"content-type": FORM, "accept": "application/json"}
         client, secret = resolve(settings.client_id), resolve(settings.client_secret)
         if settings.credentials == "basic":  # RFC 6749 section 2.3.1: both parts form-encoded
             pair = f"{quote_plus(client)}:{quote_plus(secret)}".encode()
             headers["authorization"] = "Basic " + base64.b64encode(pair).decode()
+            self._around.hide(quote_plus(secret))
         else:
             form |= {"client_id": client, "client_secret": secret}
-        asked_ns = self._around.now()
         answer = await self._around.fetch("POST", resolve(settings.token_url), headers, urlencode(form).encode())
         if answer.status != 200:
             kind = FaultKind.server if answer.status >= 500 else FaultKind.rejected
@@ -136,18 +103,18 @@ class Token(Hooked):
             )
         try:
             granted = msgspec.json.decode(answer.body, type=_Granted)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+            life_s = None if granted.expires_in is None else float(granted.expires_in)
+        except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
             raise TargetFault(FaultKind.protocol, "the token server's answer has no access_token") from None
         self._around.hide(granted.access_token)
-        self._value = granted.access_token
-        self._expires_ns = None if granted.expires_in is None else asked_ns + round(granted.expires_in * NS_PER_S)
+        return Pass({"authorization": f"Bearer {granted.access_token}"}, life_s)
 
 
 def _words(body: bytes) -> str:
-    """Return what an error of RFC 6749 section 5.2 says; never more of the answer, which may repeat what was sent."""
+    """Return the code of an error of RFC 6749 section 5.2; never more of the answer, which may repeat what was sent."""
     try:
         found = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
         return ""
     error = found.get("error") if isinstance(found, dict) else None
-    return f": {error[:60]}" if isinstance(error, str) and error.replace("_", "").isalnum() else ""
+    return f": {error}" if isinstance(error, str) and error in _CODES else ""
