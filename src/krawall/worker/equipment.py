@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from krawall.errors import PluginError
+from krawall.model.base import Record
 from krawall.model.kept import WorkerFacts
 from krawall.plugins.missing import differing, has, missing
 from krawall.queue.jobs import Elsewhere
@@ -21,6 +22,15 @@ _AWAY = ("stopping", "gone", "lost")
 _log = structlog.get_logger("krawall.worker")
 
 
+class _Needs(Record, frozen=True):
+    """What is looked at of a plan: the rows beside it may be many."""
+
+    plugins: dict[str, str] = {}
+
+
+_needs = msgspec.json.Decoder(_Needs)
+
+
 async def equipped(tools: Tools, plan: bytes, family: str = "") -> None:
     """Refuse a plan whose plugins are not on this machine, before anything is played of it. `family`: look at its plugins only.
 
@@ -28,8 +38,7 @@ async def equipped(tools: Tools, plan: bytes, family: str = "") -> None:
         Elsewhere: another worker has what is missing here.
         PluginError: no worker has it; names each plugin.
     """
-    plugins: dict[str, str] = msgspec.json.decode(plan)["plugins"]
-    wanted = {name: who for name, who in plugins.items() if name.startswith(family)}
+    wanted = {name: who for name, who in _needs.decode(plan).plugins.items() if name.startswith(family)}
     absent = await asyncio.to_thread(missing, wanted)
     if not absent:
         for words in differing(wanted):
