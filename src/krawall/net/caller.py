@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from email.utils import parsedate_to_datetime
@@ -78,10 +79,11 @@ class Route:
         """Return the beginning of what the server says, on one line. Secrets go first: a cut one would not be found."""
         return " ".join(self.redact(text).split())[:_QUOTED]
 
-    async def connect(self) -> tuple[Connection, int]:
-        """Return a new connection and how long it took, ns."""
+    async def connect(self, most: int | None = None) -> tuple[Connection, int]:
+        """Return a new connection and how long it took, ns. `most`: bytes of a body, where it is not the target's bound."""
         sizes = self.target.sizes
-        return await dial(self.site, self.addresses, self.context, self.connect_ns, sizes.header, sizes.body)
+        body = sizes.body if most is None else most
+        return await dial(self.site, self.addresses, self.context, self.connect_ns, sizes.header, body)
 
     async def probe(self) -> None:
         """Connect once and hang up.
@@ -154,6 +156,9 @@ class Caller:
             await self._dial(mark, receiver if self.tap is None else Tapped(receiver, self.tap))
         except Closed as twice:
             raise TargetFault(FaultKind.connect, str(twice)) from None
+        except asyncio.CancelledError:
+            self.hang_up()  # what is still to come would be taken for the next reply
+            raise
 
     async def look(self, path: str, receiver: Receiver) -> None:
         """Ask for `path` of the same host with a GET, as the request before it; on a new connection if need be.
@@ -261,6 +266,16 @@ def unreadable(
         else:
             error = NotMapped("the reply cannot be read")
     return TargetFault(FaultKind.protocol, route.redact(str(error))[:_QUOTED], status=status, usage=usage)
+
+
+def hidden(usage: Usage | None) -> bool:
+    """Tell whether a target thought without showing it: such a reply may end, by its length, before it says a word."""
+    return usage is not None and usage.reasoning > 0
+
+
+def empty(finish: str | None) -> str:
+    """Return the words for a reply that says nothing; why it ended often tells why."""
+    return f"the reply is empty; it ended with {finish[:60]!r}" if finish else "the reply is empty"
 
 
 def retry_after(headers: dict[bytes, bytes]) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -78,7 +79,7 @@ class ListeningChannel:
         return Reply(reply.text, 200, reply.usage, reply.finish, reply.conversation_id)
 
     async def _listen(self, prompt: Prompt, mark: Mark) -> None:
-        connection, took = await self._route.connect()
+        connection, took = await self._route.connect(sys.maxsize)  # a stream has no end; each reply has its bound
         mark.dialled(took)
         connection.slow_s = self._slow_ns / 1e9
         extra = "".join(f"{name}: {value}\r\n" for name, value in prompt.extra.items()).encode("latin-1")

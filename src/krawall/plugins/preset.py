@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from krawall.errors import DocumentError, Place
+from krawall.model.auth import REFERENCE
 from krawall.model.base import Document
 from krawall.model.target import Target
 from krawall.plugins import registry
@@ -19,6 +20,7 @@ DEFAULT = "openai-chat"
 KEY = "key"
 """The field that takes the reference of an API key; `auth with key` says where it goes."""
 
+_SECRET = "write a reference such as ${BOT_KEY}: a document never holds a secret itself"
 _NAME = re.compile(r"(?<!\$)\{([a-z][a-z0-9_ ]*)\}")
 
 
@@ -147,6 +149,8 @@ def _filled(preset: Preset, below: dict[str, Any], authored: dict[str, Any]) -> 
         if name not in known:
             near = registry.nearest(name, known) if known else "; this preset asks for nothing"
             raise DocumentError("target", [Place(f"target.fields.{name}", f"unknown field {name!r}{near}")])
+        if known[name].secret and not REFERENCE.search(given[name]):
+            raise DocumentError("target", [Place(f"target.fields.{name}", _SECRET)])
     values = {name: field.default for name, field in known.items() if field.default is not None} | given
     missing: list[str] = []
     below = _wanted(below, authored)

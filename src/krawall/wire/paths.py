@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import quote
 
 import jsonpath
 
@@ -15,6 +16,7 @@ Query = Callable[[object], list[object]]
 _STEP = re.compile(
     r"""(?:^|\.)(?P<name>[^\W\d][\w-]*)|\[(?P<index>\d{1,9})\]|\['(?P<single>[^'"\\\x00-\x1f]*)'\]|\["(?P<double>[^'"\\\x00-\x1f]*)"\]"""
 )
+_BRACES = re.compile(r"\{([^{}]+)\}")
 _GUARD = re.compile(r"""^(?P<path>.+?)\s+if\s+(?P<where>\S+)\s*==\s*(?P<quote>['"])(?P<text>[^'"]*)(?P=quote)\s*$""")
 
 
@@ -64,6 +66,34 @@ def parse_path(text: str) -> Path:
     if "$" in rest:  # a filter that looks at the whole document
         return Path(text, (), _query(text, "$" + source))
     return Path(text, segments, _query(text, "$" + rest))
+
+
+def parse_address(text: str) -> Callable[[object], str]:
+    """Compile an address to be filled from a document: a path to where it stands, or `/jobs/{id}` with paths in braces.
+
+    The function raises LookupError when nothing that can stand in an address is at a path.
+
+    Raises:
+        ValueError: a path is not one.
+    """
+    parts = _BRACES.split(text)
+    if len(parts) == 1 and not text.startswith("/"):
+        whole = parse_path(text)
+        return lambda document: _single(whole, document)
+    paths = [parse_path(part) for part in parts[1::2]]
+
+    def fill(document: object) -> str:
+        values = [quote(_single(path, document), safe="") for path in paths]
+        return parts[0] + "".join(value + part for value, part in zip(values, parts[2::2], strict=True))
+
+    return fill
+
+
+def _single(path: Path, document: object) -> str:
+    found = path.find(document)
+    if not found or isinstance(found[0], (dict, list, bool)):
+        raise LookupError(f"nothing at {path.text}")
+    return str(found[0])
 
 
 def _plain(source: str) -> tuple[Segments, int]:

@@ -136,7 +136,7 @@ def _compile_event(mapping: ReplyMapping) -> Callable[[bytes], Found]:
             usage = counts(given, made, cached, written, thought)
         if whole:
             text = data.decode("utf-8", "replace")
-        return Found(text, reasoning, bool(tool), finish, error, conversation, usage)
+        return Found(text, reasoning, tool is not None and bool(tool), finish, error, conversation, usage)
 
     return event
 

@@ -107,7 +107,8 @@ def _variant(
     }
     placed = _place(body, values)
     try:
-        pieces = _GAP.split(_encode(None if placed is _ABSENT else placed))
+        # The body itself is sent, however little is left of it.
+        pieces = _GAP.split(_encode(({} if isinstance(body, dict) else None) if placed is _ABSENT else placed))
     except (TypeError, OverflowError, UnicodeEncodeError) as error:
         raise ValueError(f"body: it cannot be sent as JSON: {error}") from None
     gaps = [(at, fills[pieces[at]]) for at in range(1, len(pieces), 2)]

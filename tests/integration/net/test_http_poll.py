@@ -8,6 +8,7 @@ import pytest
 
 from krawall.mockbot.behaviour import Behaviour
 from krawall.mockbot.http import serve
+from krawall.plugins.connectors.http import Poll
 from krawall.testing import replies
 from krawall.testing.asking import Answer, ask, line_of, talk, target_of
 from krawall.testing.hostile import read, send
@@ -59,6 +60,8 @@ def accepted(**fields: object) -> list[object]:
         ({"id": 1}, "protocol", "nothing at status_url"),
         ({"status_url": "http://127.9.9.9/x"}, "protocol", "of another host: not asked"),
         ({"status_url": "//127.9.9.9/x"}, "protocol", "of another host: not asked"),
+        ({"status_url": "/x HTTP/1.1\r\nhost: evil\r\n"}, "protocol", "not asked"),
+        ({"status_url": ["/x"]}, "protocol", "nothing at status_url in the first reply"),
     ],
 )
 async def test_where_to_look_is_not_taken_on_trust(fields, kind, words):
@@ -70,3 +73,28 @@ async def test_a_status_while_looking_is_the_fault():
     script = [*accepted(status_url="/jobs/1"), read(), send(replies.whole(b'{"error": "gone"}', status=404))]
     async with talk(script, preset="custom-http", options={"poll": POLL}) as (_, channel):
         assert (await ask(channel)).is_fault("rejected", "404: gone")
+
+
+async def test_a_rule_says_when_the_answer_is_there():
+    rule = {**POLL, "until": {"path": "status", "equals": "done"}}
+    script = [
+        *accepted(status_url="jobs/1", message="You are in the queue.", status="waiting"),
+        read(), send(replies.whole(b'{"message": "Nearly.", "status": "working"}')),
+        read(), send(replies.whole(b'{"message": "In Lyon.", "status": "done"}')),
+    ]  # fmt: skip
+    async with talk(script, preset="custom-http", options={"poll": rule}) as (server, channel):
+        assert (await ask(channel)).text == "In Lyon."
+    assert [request.head.split(b" ")[:2] for request in server.requests[1:]] == [[b"GET", b"/v1/chat/jobs/1"]] * 2
+
+
+async def test_a_server_that_asks_for_a_longer_wait_gets_it():
+    script = [read(), send(replies.whole(b'{"status_url": "/jobs/1"}', status=202, retry_after="3"))]
+    async with talk(script, preset="custom-http", options={"poll": POLL}) as (server, channel):
+        assert (await ask(channel)).is_fault("timeout", "no answer at /jobs/1 within 2s")
+    assert len(server.requests) == 1
+
+
+def test_what_is_no_path_is_told_before_anything_is_sent():
+    for wrong in ({"url": "a b"}, {"url": "/jobs/{a b}"}, {"url": "x", "until": {"path": ""}}):
+        with pytest.raises(ValueError, match="path"):
+            Poll(**wrong)

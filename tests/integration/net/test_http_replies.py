@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import random
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -95,7 +96,7 @@ async def test_an_error_with_status_200_is_the_servers(attempt: Try) -> None:
         (b'{"choices": [{"message": {"content": "cut', "not JSON"),
         (b'{"choices": []}', "nothing at choices"),
         (b'{"answer": "hi", "id": 1}', "nothing at choices.*has: answer, id"),
-        (replies.chat(""), "^the reply is empty$"),
+        (replies.chat(""), "^the reply is empty; it ended with 'stop'$"),
         (b'{"choices": [{"message": {"content": null}}]}', "^the reply is empty$"),
         (b'{"choices": [{"message": {"content": "\xff\xfe"}}]}', "^the reply is not valid UTF-8$"),
         (b"[" * 5000 + b"]" * 5000, "."),
@@ -107,6 +108,16 @@ async def test_a_body_that_was_not_agreed_is_a_protocol_fault(attempt: Try, body
     assert answer.is_fault("protocol", words)
     assert answer.fault.status == 200
     assert len(answer.fault.detail) < 400
+
+
+async def test_a_reply_that_was_cut_while_it_was_thought_out_is_a_reply(attempt: Try) -> None:
+    usage = {"prompt_tokens": 9, "completion_tokens": 64, "completion_tokens_details": {"reasoning_tokens": 64}}
+    choice = {"message": {"role": "assistant", "content": ""}, "finish_reason": "length"}
+    answer = await attempt(send(replies.whole(json.dumps({"choices": [choice], "usage": usage}).encode())))
+    assert answer.reply is not None
+    assert (answer.reply.text, answer.reply.finish) == ("", "length")
+    assert answer.reply.usage == Usage(9, 64, reasoning=64)
+    assert answer.mark.seen_ns == 0
 
 
 async def test_no_content_is_a_protocol_fault(attempt: Try) -> None:

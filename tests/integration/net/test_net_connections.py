@@ -71,6 +71,25 @@ async def test_a_kept_connection_that_dies_under_the_request_is_dialled_again_on
     assert again.mark.events == 1
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+async def test_the_late_reply_to_a_request_that_was_dialled_again_and_given_up_is_nobodys(stream: bool) -> None:
+    def says(text: str) -> bytes:
+        events = (replies.delta(text), replies.finish(), replies.DONE)
+        return replies.chunked(*events) if stream else replies.whole(replies.chat(text))
+
+    go, arrived = asyncio.Event(), asyncio.Event()
+    first = [read(), send(says("one")), read(), close()]
+    second = [read(), tell(arrived), wait(go), send(says("late")), read(), send(says("late too"))]
+    async with talk(first, second, [read(), tell(go), send(says("three"))], stream=stream) as (_, channel):
+        assert (await ask(channel)).text == "one"
+        given_up = asyncio.ensure_future(ask(channel))
+        await arrived.wait()
+        given_up.cancel()
+        await asyncio.gather(given_up, return_exceptions=True)
+        go.set()
+        assert (await ask(channel)).text == "three"
+
+
 async def test_it_is_dialled_again_no_more_than_once() -> None:
     async with talk([*TURN, read(), close()], [read(), close()]) as (server, channel):
         await ask(channel)

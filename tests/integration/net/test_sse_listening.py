@@ -82,3 +82,25 @@ async def test_a_cancelled_message_leaves_nothing_for_the_next():
             pass
         bot.behaviour = Behaviour(first_token="1ms", gap="0ms", tokens="6")
         assert (await ask(channel, "second")).mark.events == 6
+
+
+async def test_what_an_event_says_can_end_a_reply():
+    """The mock bot's last event names itself `done` and carries a finish reason: here the latter is what ends."""
+    async with serve(Behaviour(first_token="1ms", gap="0ms", tokens="6", seed=3)) as bot:
+        listen = {**LISTEN, "last": "never", "ends": {"path": "usage"}}
+        async with line_of(target_of(preset="custom-sse", url=f"{bot.url}/send/x", options={"listen": listen})) as line:
+            channel = line.channel()
+            first, second = await ask(channel), await ask(channel)
+            await channel.close()
+    assert (first.mark.events, second.mark.events) == (6, 6)
+
+
+async def test_a_stream_may_be_longer_than_any_reply():
+    async with serve(Behaviour(first_token="1ms", gap="0ms", tokens="40", seed=3)) as bot:
+        options = {"options": {"listen": LISTEN}, "sizes": {"body": 6000}}
+        async with line_of(target_of(preset="custom-sse", url=f"{bot.url}/send/x", **options)) as line:
+            channel = line.channel()
+            answers = [await ask(channel) for _ in range(5)]
+            await channel.close()
+        assert bot.stats()["connections"] == 2
+    assert all(answer.mark.events == 40 for answer in answers)

@@ -117,9 +117,18 @@ async def test_a_stream_that_ends_before_its_end_is_truncated_and_keeps_its_toke
 
 async def test_a_stream_without_tokens_is_empty(stream: Try) -> None:
     answer = await stream(send(replies.chunked(finish(4, 0), DONE)))
-    assert answer.is_fault("protocol", "^the reply is empty$")
+    assert answer.is_fault("protocol", "^the reply is empty; it ended with 'stop'$")
     assert answer.trouble is not None
     assert answer.trouble.usage == Usage(4)
+
+
+async def test_a_stream_that_was_cut_while_it_was_thought_out_is_a_reply(stream: Try) -> None:
+    usage = {"prompt_tokens": 9, "completion_tokens": 64, "completion_tokens_details": {"reasoning_tokens": 64}}
+    last = replies.event({"choices": [{"delta": {}, "finish_reason": "length"}], "usage": usage})
+    answer = await stream(send(replies.chunked(delta(""), last, DONE)))
+    assert answer.reply is not None
+    assert (answer.reply.text, answer.reply.finish) == ("", "length")
+    assert (answer.mark.token_ns, answer.mark.seen_ns) == (0, 0)
 
 
 @pytest.mark.parametrize("ending", [[send(LAST_CHUNK)], [close()], []], ids=["ended", "closed", "held open"])

@@ -21,9 +21,7 @@ STREAMS = [name for name in registry.names("presets") if facts(name).example.eve
 
 def answered(name: str, **more: object) -> Target:
     """A target of a preset with every field that it demands."""
-    asked = {
-        field.name: field.example for field in facts(name).fields if field.default is None and not field.secret
-    }
+    asked = {field.name: field.example for field in facts(name).fields if field.default is None and not field.secret}
     url = {} if facts(name).target.get("url") else {"url": LOOPBACK}
     return resolve(Target.model_validate({"preset": name, "fields": asked, **url, **more}))
 
@@ -137,6 +135,12 @@ def test_what_is_missing_or_unknown_is_named():
     assert [path for path, _ in places(preset="azure-openai", fields={"deployment": "chat"})] == [
         "target.fields.resource"
     ]
+
+
+def test_a_key_is_never_written_itself():
+    ((path, message),) = places(preset="anthropic", fields={"model": "m", "key": "sk-1"}, auth={"bearer": "${K}"})
+    assert path == "target.fields.key"
+    assert "sk-1" not in message
 
 
 def test_without_a_word_about_the_provider_nothing_is_sent_anywhere():

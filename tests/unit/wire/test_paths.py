@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from krawall.wire.extract import Group, compile_extract
-from krawall.wire.paths import Path, nearest, parse_path, show, walk
+from krawall.wire.paths import Path, nearest, parse_address, parse_path, show, walk
 
 keys = st.sampled_from(["a", "b", ""])
 documents = st.recursive(
@@ -72,3 +72,24 @@ def test_the_nearest_place_is_there(document: object, way: tuple[str | int, ...]
 def test_segments_are_shown_as_people_write_them() -> None:
     assert show(("choices", 0, "message")) == "choices[0].message"
     assert parse_path("$.choices[0].message") == Path("$.choices[0].message", ("choices", 0, "message"))
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("links.self", "http://a/b"),
+        ("/jobs/{id}", "/jobs/7%2F8"),
+        ("/jobs/{id}/{links.n}?x=1", "/jobs/7%2F8/9?x=1"),
+        ("/jobs", "/jobs"),
+    ],
+)
+def test_an_address_is_a_path_or_has_paths_in_it(text: str, address: str) -> None:
+    assert parse_address(text)({"id": "7/8", "links": {"self": "http://a/b", "n": 9}}) == address
+
+
+def test_what_cannot_stand_in_an_address_is_told() -> None:
+    for document in ({}, {"id": None}, {"id": {}}, {"id": [1]}, {"id": True}, []):
+        with pytest.raises(LookupError, match="nothing at id"):
+            parse_address("/jobs/{id}")(document)
+    with pytest.raises(ValueError, match="is not a path"):
+        parse_address("/jobs/{a b}")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from krawall.model.exchange import Message, Prompt
-from krawall.model.target import Target
+from krawall.model.target import MessageShape, Target
 from krawall.wire.request import WORDS, compile_request
 
 URL = "http://127.0.0.1/"
@@ -42,17 +42,21 @@ def send(body: object, request: dict[str, Any] | None = None, *, stream: bool = 
     return json.loads(compile_request(Target(url=URL, body=body, request=request or {}, stream=stream))(prompt(**said)))
 
 
+GONE = object()
+
+
 def place(value: object, words: dict[str, object]) -> object:
-    """The oracle: replace words in plain data, drop the places of those that are None."""
+    """The oracle: replace words in plain data, drop the places of those that are None, and what holds nothing else."""
     if isinstance(value, dict):
-        return {
-            key: place(inner, words)
-            for key, inner in value.items()
-            if not (inner in WORDS and words[str(inner)] is None)
-        }
+        kept = {key: place(inner, words) for key, inner in value.items()}
+        kept = {key: inner for key, inner in kept.items() if inner is not GONE}
+        return kept if kept or not value else GONE
     if isinstance(value, list):
-        return [place(inner, words) for inner in value if not (inner in WORDS and words[str(inner)] is None)]
-    return words.get(value, value) if isinstance(value, str) else value
+        rest = [inner for inner in (place(inner, words) for inner in value) if inner is not GONE]
+        return rest if rest or not value else GONE
+    if value in WORDS:
+        return GONE if words[str(value)] is None else words[str(value)]
+    return value
 
 
 @given(bodies, texts, st.none() | texts, st.none() | texts, st.booleans())
@@ -71,7 +75,8 @@ def test_every_word_is_placed_and_the_rest_is_kept(
         "$stream": stream,
     }
     build = compile_request(Target(url=URL, body=body, stream=stream))
-    assert json.loads(build(said)) == place(body, words)
+    placed = place(body, words)
+    assert json.loads(build(said)) == ({} if placed is GONE else placed)
     assert build(said) == build(said)
 
 
@@ -119,6 +124,35 @@ def test_the_system_prompt_stands_first_or_where_the_body_says() -> None:
 def test_what_cannot_be_sent_is_refused_with_its_place(body: object, request_: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         compile_request(Target(url=URL, body=body, request=request_))
+
+
+def test_what_holds_nothing_but_what_is_not_there_is_left_out() -> None:
+    body = {"a": {"parts": [{"text": "$system"}]}, "b": {}, "c": [[], ["$conversation_id"]]}
+    assert send(body) == {"b": {}, "c": [[]]}
+    assert send({"a": ["$system"]}) == {}
+    assert send("$system") is None
+
+
+MESSAGES = st.lists(st.tuples(st.sampled_from(["user", "assistant"]), texts), max_size=4)
+
+
+@given(MESSAGES, texts, st.none() | texts, st.dictionaries(st.sampled_from(["system", "user", "assistant"]), texts))
+def test_messages_have_the_shape_that_a_target_wants(
+    said: list[tuple[str, str]], text: str, system: str | None, roles: dict[str, str]
+) -> None:
+    form = {"role": "$role", "parts": [{"text": "$content", "n": 1}], "k": "$role"}
+    shape = MessageShape(form=form, roles=roles)
+    build = compile_request(Target(url=URL, body="$messages", messages=shape))
+    whole = [*([("system", system)] if system is not None else []), *said]
+    assert json.loads(build(Prompt([Message(*each) for each in said], text, system))) == [
+        {"role": roles.get(role, role), "parts": [{"text": content, "n": 1}], "k": roles.get(role, role)}
+        for role, content in whole
+    ]
+
+
+def test_a_shape_has_its_own_words() -> None:
+    with pytest.raises(ValueError, match=r"^messages\.form\.x: unknown word '\$contents'; did you mean '\$content'\?$"):
+        compile_request(Target(url=URL, messages=MessageShape(form={"x": "$contents"})))
 
 
 def test_texts_that_only_begin_like_a_word_are_texts() -> None:

@@ -3,40 +3,60 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import Literal
-from urllib.parse import quote
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from krawall.guard.hosts import parse_url
 from krawall.guard.tiers import redirect_allowed
 from krawall.model.base import NS_PER_S, Document, Duration, format_duration
 from krawall.model.connector import Channel, Connector, Gate, Line, Mark, Secrets, Tap
 from krawall.model.exchange import FaultKind, Prompt, Reply, TargetFault
 from krawall.model.policy import Timeouts
 from krawall.model.target import Target
-from krawall.net.caller import Caller, Route, status_fault, unreadable, words_of
+from krawall.net.caller import Caller, Route, empty, hidden, retry_after, status_fault, unreadable, words_of
+from krawall.net.gathering import Rule
 from krawall.net.http1 import Closed
 from krawall.version import __version__
 from krawall.wire.document import decode_any
-from krawall.wire.paths import parse_path
+from krawall.wire.paths import parse_address, parse_path
 from krawall.wire.reply import NotMapped, Reader, compile_reply
 from krawall.wire.request import compile_request
 
 
+class Where(Document):
+    """A reply in which something stands at `path`; with `equals`, this."""
+
+    path: str
+    equals: str | int | float | bool | None = None
+
+    def rule(self) -> Rule:
+        """Return it compiled."""
+        return Rule(parse_path(self.path), self.equals)
+
+
 class Poll(Document):
-    """For answers that are not there at once: where to look for them. They are there when the mapping finds a text or an error."""
+    """For answers that are not there at once: where to look for them. An error that the mapping finds is an answer too."""
 
     url: str = Field(
         description="where the address stands in the first reply, e.g. status_url; or an address with paths into it: /jobs/{id}"
+    )
+    until: Where | None = Field(
+        None,
+        description="the answer is there when this holds, e.g. {path: status, equals: done}; else when there is a text",
     )
     every: Duration = Field(
         NS_PER_S // 2, description="how long between two looks; the reply is timed no finer than this"
     )
     most: Duration = Field(60 * NS_PER_S, description="after so long there is none to be expected")
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        parse_address(self.url)
+        if self.until is not None:
+            self.until.rule()
+        return self
 
 
 class Http(Connector):
@@ -58,12 +78,24 @@ class HttpLine:
     def __init__(self, route: Route, poll: Poll | None = None) -> None:
         self.route = route
         self.poll = poll
+        self.address = parse_address(poll.url) if poll is not None else None
+        self.until = poll.until.rule() if poll is not None and poll.until is not None else None
         self.encode = compile_request(route.target)
         self.reader: Reader = compile_reply(route.target.reply)
 
     def channel(self) -> Channel:
         """Return a user's channel."""
         return HttpChannel(self)
+
+    def answered(self, body: bytes) -> bool:
+        """Tell whether a body is the answer, and not only word that somebody is at work."""
+        try:
+            found = self.reader.read(body)
+        except NotMapped:
+            return self.until is not None and self.until.holds(self.reader.document(body))
+        if self.until is not None and not found.error:
+            return self.until.holds(self.reader.document(body))
+        return bool(found.text or found.error or found.tool)
 
     async def probe(self) -> None:
         """Connect once."""
@@ -121,46 +153,54 @@ class HttpChannel:
         if found.error:
             raise TargetFault(FaultKind.server, self._line.route.quote(found.error), status=status, usage=found.usage)
         text = found.text or ""
-        if not text and not found.tool and not found.reasoning:
-            raise TargetFault(FaultKind.protocol, "the reply is empty", status=status, usage=found.usage)
+        if not text and not found.tool and not found.reasoning and not hidden(found.usage):
+            raise TargetFault(
+                FaultKind.protocol, self._line.route.quote(empty(found.finish)), status=status, usage=found.usage
+            )
         mark.token(text, at_ns, bool(text))
         return Reply(text, status, found.usage, found.finish, found.conversation_id)
 
     async def _look(self, poll: Poll, mark: Mark) -> None:
         """Look for the answer until it is there; then it stands where the first reply stood.
 
+        A server that asks for a longer wait (Retry-After) gets it.
+
         Raises:
             TargetFault: there is none within `most`, or no address to look at.
         """
-        reader, path = self._line.reader, ""
+        path = ""
         ends = mark.now() + poll.most
         self.on_byte = _nobody
-        while 200 <= self._status < 300 and not _answered(reader, b"".join(self._parts)):
-            path = path or self._address(poll, b"".join(self._parts))
-            if mark.now() + poll.every > ends:
-                raise TargetFault(FaultKind.timeout, f"no answer at {path} within {format_duration(poll.most)}")
+        while 200 <= self._status < 300 and not self._line.answered(b"".join(self._parts)):
+            path = path or self._address(b"".join(self._parts))
+            wait = max(poll.every, retry_after(self._headers) or 0)
+            if mark.now() + wait > ends:
+                words = self._line.route.quote(f"no answer at {path} within {format_duration(poll.most)}")
+                raise TargetFault(FaultKind.timeout, words)
             try:
-                await asyncio.sleep(poll.every / NS_PER_S)
+                await asyncio.sleep(wait / NS_PER_S)
                 self._parts = []
                 await self._caller.look(path, self)
             except asyncio.CancelledError:
                 self._caller.hang_up()
                 raise
 
-    def _address(self, poll: Poll, body: bytes) -> str:
+    def _address(self, body: bytes) -> str:
         """Return the path to look at, of the same host as the first request."""
-        route = self._line.route
+        route, fill = self._line.route, self._line.address
+        assert fill is not None, "only asked with poll"
         try:
-            address = filled(poll.url, decode_any(body))
-        except NotMapped as error:
-            raise TargetFault(FaultKind.protocol, route.quote(f"poll: {error}"), status=self._status) from None
-        if address.startswith("/") and not address.startswith("//"):
-            return address
-        if not redirect_allowed(route.site, address):
+            address = fill(decode_any(body))
+        except (NotMapped, LookupError) as error:
+            raise TargetFault(
+                FaultKind.protocol, route.quote(f"poll: {error} in the first reply"), status=self._status
+            ) from None
+        site = redirect_allowed(route.site, address)
+        if site is None:
             raise TargetFault(
                 FaultKind.protocol, "poll: the address is of another host: not asked", status=self._status
             )
-        return parse_url(address).path
+        return site.path
 
     def listen(self, tap: Tap | None) -> None:
         """Let somebody hear the bodies."""
@@ -177,35 +217,6 @@ class HttpChannel:
 
 def _nobody(at_ns: int) -> None:
     """Nothing was asked yet."""
-
-
-def _answered(reader: Reader, body: bytes) -> bool:
-    try:
-        found = reader.read(body)
-    except NotMapped:
-        return False
-    return bool(found.text or found.error or found.tool)
-
-
-_PLACE = re.compile(r"\{([^{}]+)\}")
-
-
-def filled(template: str, document: object) -> str:
-    """Return an address: the value at a path, or a text with `{path}` in it.
-
-    Raises:
-        NotMapped: a path leads to nothing that can stand in an address.
-    """
-
-    def value(path: str) -> str:
-        found = parse_path(path).find(document)
-        if not found or isinstance(found[0], (dict, list, bool)):
-            raise NotMapped(f"nothing at {path} in the first reply")
-        return str(found[0])
-
-    if "{" not in template:
-        return value(template)
-    return _PLACE.sub(lambda match: quote(value(match[1]), safe=""), template)
 
 
 def _is_utf8(body: bytes) -> bool:

@@ -6,23 +6,35 @@ import asyncio
 import os
 from contextlib import AbstractAsyncContextManager, nullcontext
 from hashlib import blake2b
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from krawall.model.base import Document, Duration
 from krawall.model.connector import Channel, Connector, Gate, Line, Mark, Secrets, Tap
 from krawall.model.exchange import FaultKind, Prompt, Reply, TargetFault, Usage
 from krawall.model.policy import Timeouts
 from krawall.model.target import Target
-from krawall.net.caller import Caller, Route, status_fault, unreadable, words_of
-from krawall.net.gathering import Manners
+from krawall.net.caller import Caller, Route, empty, hidden, status_fault, unreadable, words_of
+from krawall.net.gathering import Manners, Rule
 from krawall.net.http1 import Closed
 from krawall.net.listening import Listening, ListeningChannel
 from krawall.version import __version__
+from krawall.wire.paths import parse_path
 from krawall.wire.reply import Found, NotMapped, Reader, compile_reply, merge_usage
 from krawall.wire.request import compile_request
 from krawall.wire.sse import EventParser
+
+
+class Where(Document):
+    """An event in which something stands at `path`; with `equals`, this."""
+
+    path: str
+    equals: str | int | float | bool | None = None
+
+    def rule(self) -> Rule:
+        """Return it compiled."""
+        return Rule(parse_path(self.path), self.equals)
 
 
 class Listen(Document):
@@ -32,9 +44,18 @@ class Listen(Document):
     send: str = Field("", description="where messages go, e.g. /send/{user}; without it the target's own path")
     greeting: Annotated[int, Field(ge=0, le=100)] = Field(0, description="events that come before anything is asked")
     last: str = Field("done", description="name of the event that ends a reply")
+    ends: list[Where] | Where | None = Field(
+        None, description="what else ends a reply, e.g. {path: finish_reason}; `reply.done` does always"
+    )
     silence: Duration = Field(
         0, description="the reply is over when nothing has come for so long; for streams without an end"
     )
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        for end in self.ends if isinstance(self.ends, list) else [self.ends] if self.ends else ():
+            end.rule()
+        return self
 
 
 class Sse(Connector):
@@ -82,7 +103,8 @@ class ListeningLine:
         self._encode = compile_request(route.target)
         self._reader = compile_reply(mapping)
         done = mapping.done.encode() if mapping.done is not None else None
-        manners = Manners(done=done, silence_ns=settings.silence, told=True)
+        ends = settings.ends if isinstance(settings.ends, list) else [settings.ends] if settings.ends else []
+        manners = Manners(tuple(end.rule() for end in ends), done, settings.silence, told=True)
         self._listening = Listening(settings.path, settings.send, settings.greeting, settings.last, manners)
         self._name = blake2b(session.encode(), digest_size=6).hexdigest()
         self._count = 0
@@ -220,8 +242,8 @@ class SseChannel:
             raise TargetFault(
                 FaultKind.truncated, "the stream ended before its end", status=status, usage=usage, text=text
             )
-        if not mark.tokens():
-            raise TargetFault(FaultKind.protocol, "the reply is empty", status=status, usage=usage)
+        if not mark.tokens() and not hidden(usage):
+            raise TargetFault(FaultKind.protocol, route.quote(empty(self._finish)), status=status, usage=usage)
         return Reply(text, status, usage, self._finish, self._conversation_id)
 
     def listen(self, tap: Tap | None) -> None:
