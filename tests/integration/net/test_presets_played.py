@@ -26,7 +26,11 @@ async def answer(name: str, stream: bool, **behaviour: object) -> tuple[object, 
         asked = {"model": "mock", "deployment": "mock", "resource": "r"}
         known = {field.name for field in facts(name).fields}
         fields = {key: value for key, value in {**asked, "base": bot.url}.items() if key in known}
-        target = resolve(Target.model_validate({"preset": name, "fields": fields, "stream": stream, "request": SHOW_THOUGHTS.get(name, {})}))
+        target = resolve(
+            Target.model_validate(
+                {"preset": name, "fields": fields, "stream": stream, "request": SHOW_THOUGHTS.get(name, {})}
+            )
+        )
         async with line_of(target) as line:
             channel, mark = line.channel(), Stamps(monotonic_ns)
             try:
