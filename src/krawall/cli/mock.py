@@ -22,6 +22,7 @@ def mock(
     tokens: str | None = None,
     seed: int | None = None,
     behaviour: Path | None = None,
+    grpc_port: int | None = None,
 ) -> None:
     """Serve the mock bot on loopback until Ctrl-C: OpenAI dialect at /v1/chat/completions, a simple bot at /chat.
 
@@ -43,6 +44,8 @@ def mock(
         Seed of everything that is drawn.
     behaviour
         A JSON file with all of these and the rest: capacity, errors, limits, faults (docs/guide/mock.md).
+    grpc_port
+        The same bot over gRPC on this port too, with reflection; 0 takes a free one (docs/guide/grpc.md).
     """
     given = {
         "persona": persona,
@@ -59,11 +62,14 @@ def mock(
     except (OSError, ValueError) as error:
         raise DocumentError(str(behaviour or "mock"), [Place("", str(error))]) from None
     try:
-        main(port, made, ready=_ready)
+        main(port, made, ready=_ready, grpc_port=grpc_port)
     except OSError as error:
-        raise Unavailable(f"port {port} cannot be used: {error.strerror}", hint="--port 0 takes a free one") from None
+        ports = f"port {port}" if grpc_port is None else f"port {port} or {grpc_port}"
+        raise Unavailable(f"{ports} cannot be used: {error.strerror}", hint="0 takes a free one") from None
 
 
 def _ready(server: Server) -> None:
     print(f"mock bot on {server.url}  (chat: {server.url}/v1/chat/completions, stats: {server.url}/stats)", flush=True)  # noqa: T201
+    if server.grpc_url:
+        print(f"the same over gRPC: {server.grpc_url}  (service krawall.mock.v1.Chat, with reflection)", flush=True)  # noqa: T201
     print("Ctrl-C ends it", file=sys.stderr, flush=True)  # noqa: T201

@@ -11,12 +11,13 @@ import gc
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from ipaddress import ip_address
 
 from krawall.errors import Refused
 from krawall.mockbot.behaviour import Behaviour
 from krawall.mockbot.connection import Connection
+from krawall.mockbot.grpc import GrpcTls, serve_grpc
 from krawall.mockbot.pacer import Pacer
 from krawall.mockbot.state import State
 
@@ -29,10 +30,12 @@ _BACKLOG = 4096  # connections that the kernel holds before they are accepted
 class Server:
     """A running mock bot. Lives as long as the `serve` block that made it."""
 
-    def __init__(self, state: State, host: str, port: int) -> None:
+    def __init__(self, state: State, host: str, port: int, grpc_port: int | None = None) -> None:
         self._state = state
         self.port = port
-        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        shown = f"[{host}]" if ":" in host else host
+        self.url = f"http://{shown}:{port}"
+        self.grpc_url = f"grpc://{shown}:{grpc_port}" if grpc_port else ""
 
     @property
     def behaviour(self) -> Behaviour:
@@ -53,10 +56,16 @@ class Server:
 
 
 @asynccontextmanager
-async def serve(behaviour: Behaviour, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Server]:
-    """Serve on the running loop until the block ends; port 0 takes a free one.
+async def serve(
+    behaviour: Behaviour,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    grpc_port: int | None = None,
+    grpc_tls: GrpcTls | None = None,
+) -> AsyncIterator[Server]:
+    """Serve on the running loop until the block ends; port 0 takes a free one. `grpc_port`: the same bot over gRPC as well.
 
-    Raises Refused for a host that is not loopback, OSError when the port is taken.
+    Raises Refused for a host that is not loopback, OSError when a port is taken, PluginError without the extra `grpc`.
     """
     address = _loopback(host)
     loop = asyncio.get_running_loop()
@@ -67,7 +76,10 @@ async def serve(behaviour: Behaviour, host: str = "127.0.0.1", port: int = 0) ->
             lambda: Connection(state, pacer, connections), address, port, backlog=_BACKLOG
         )
         try:
-            yield Server(state, address, listener.sockets[0].getsockname()[1])
+            async with AsyncExitStack() as stack:
+                if grpc_port is not None:
+                    grpc_port = await stack.enter_async_context(serve_grpc(state, pacer, address, grpc_port, grpc_tls))
+                yield Server(state, address, listener.sockets[0].getsockname()[1], grpc_port)
         finally:
             listener.close()
             for connection in list(connections):
@@ -78,20 +90,26 @@ async def serve(behaviour: Behaviour, host: str = "127.0.0.1", port: int = 0) ->
 
 
 def main(
-    port: int, behaviour: Behaviour, host: str = "127.0.0.1", ready: Callable[[Server], None] | None = None
+    port: int,
+    behaviour: Behaviour,
+    host: str = "127.0.0.1",
+    ready: Callable[[Server], None] | None = None,
+    grpc_port: int | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; blocks. `ready` is called once when connections are accepted. Raises as `serve`."""
     factory = uvloop.new_event_loop if sys.platform != "win32" else None
     with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(_run(port, behaviour, host, ready))
+        runner.run(_run(port, behaviour, host, ready, grpc_port))
 
 
-async def _run(port: int, behaviour: Behaviour, host: str, ready: Callable[[Server], None] | None) -> None:
+async def _run(
+    port: int, behaviour: Behaviour, host: str, ready: Callable[[Server], None] | None, grpc_port: int | None
+) -> None:
     stop = asyncio.Event()
     if sys.platform != "win32":
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with serve(behaviour, host, port) as server:
+    async with serve(behaviour, host, port, grpc_port) as server:
         gc.freeze()  # what start-up made stays; collections look at replies only
         if ready:
             ready(server)
