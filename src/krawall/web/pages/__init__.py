@@ -2,9 +2,31 @@
 
 from fastapi import APIRouter
 
-from krawall.web.pages import dashboard, finding, gallery, scenarios, session, session_start, sessions, signin, targets
+from krawall.web.pages import (
+    conversation,
+    dashboard,
+    finding,
+    gallery,
+    scenarios,
+    session,
+    session_start,
+    sessions,
+    signin,
+    targets,
+)
 
 ROUTERS: tuple[APIRouter, ...] = tuple(
     module.router
-    for module in (dashboard, targets, scenarios, sessions, session_start, session, finding, signin, gallery)
+    for module in (
+        dashboard,
+        targets,
+        scenarios,
+        sessions,
+        session_start,
+        session,
+        conversation,
+        finding,
+        signin,
+        gallery,
+    )
 )

@@ -30,8 +30,11 @@ WORDS: dict[str, tuple[str, Tone]] = {
     "ready": ("Ready", "ok"),
     "gone": ("Gone", "plain"),
     "lost": ("Lost", "bad"),
+    "ended": ("Ended by the scenario", "plain"),
+    "capped": ("Capped", "warn"),
+    "abandoned": ("Abandoned", "warn"),
 }
-"""State, outcome or verdict -> its word and colour, the same everywhere."""
+"""State, outcome or verdict of a session, outcome of a conversation -> its word and colour, the same everywhere."""
 _MOVING = frozenset({"starting", "running", "stopping"})
 
 
