@@ -70,7 +70,7 @@ class KeptChannel:
         When the server had closed a kept connection meanwhile, and no byte of a reply came, the message is sent once more.
         """
         gathering = self._gathering
-        kept = self._socket is not None and self._asked > 0
+        kept = self._socket is not None and self._socket.open and self._asked > 0
         try:
             await self._ask(prompt, mark)
         except TargetFault as fault:

@@ -19,7 +19,8 @@ from krawall.model.connector import Channel
 from krawall.model.exchange import FaultKind
 from krawall.model.policy import Timeouts
 from krawall.testing.asking import Answer, ask, line_of, target_of
-from krawall.testing.hostile import gone, hostile, read_head, send
+from krawall.testing.hostile import close, gone, hostile, read_head, send
+from krawall.testing.websocket import hear, says, upgrade
 
 Handler = Callable[[ServerConnection], Awaitable[None]]
 PATIENCE = 10.0  # seconds that any test may take
@@ -230,6 +231,25 @@ async def test_a_message_into_a_closing_connection_is_sent_once_more() -> None:
     async with chatting(deaf_at_first) as channel:
         assert [(await ask(channel, text)).text for text in "ab"] == ["a", "b"]
     assert heard == ["a", "b", "b"]
+
+
+async def test_a_lost_connection_is_tried_again_no_more_often_than_configured() -> None:
+    heard: list[bytes] = []
+    good = [read_head(), upgrade(), hear(heard), send(says({"text": "a"})), close()]
+    async with asyncio.timeout(PATIENCE), hostile(good, [read_head(), close()]) as server:
+        target = target_of(
+            connector="websocket",
+            url=f"ws://127.0.0.1:{server.port}/",
+            reply={"text": "text"},
+            options={"reconnect": {"wait": "1ms", "jitter": 0, "max": 2}},
+        )
+        async with line_of(target) as line:
+            channel = line.channel()
+            assert (await ask(channel)).text == "a"
+            await channel._socket.settle()  # type: ignore[attr-defined]
+            assert (await ask(channel)).is_fault("connect", "without an answer")
+            await channel.close()
+    assert server.connections == 1 + 3
 
 
 async def test_a_cancelled_exchange_closes_its_connection() -> None:
