@@ -47,7 +47,8 @@ async def hooked(
         return
     kept = Kept(scrub)
     fetch = fetch or Fetcher(target, secrets, gate, spec.session)
-    around = Surroundings(target, secrets, spec.session, spec.directory, now, fetch, scrub.add, kept)
+    part = f"{spec.index}-{spec.attempt}"
+    around = Surroundings(target, secrets, spec.session, spec.directory, now, fetch, scrub.add, kept, part)
     async with AsyncExitStack() as stack:
         opened = [await stack.enter_async_context(hook.open(around)) for hook in hooks]
         kept.keeping = [hook.keep for hook in _overriding(opened, "keep")]

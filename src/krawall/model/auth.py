@@ -47,7 +47,7 @@ class OAuth2(Document):
 
 
 class Tls(Document):
-    """Certificates. Each is PEM text by reference, such as ${BOT_CERTIFICATE}, or a PEM file beside the scenario (not on a server)."""
+    """Certificates. Each is PEM text by reference, such as ${BOT_CERTIFICATE}, or the name of a PEM file (not on a server)."""
 
     ca: str | None = Field(None, description="authorities to trust besides the system's")
     certificate: str | None = Field(None, description="our own certificate, and its chain, for mutual TLS")
@@ -57,6 +57,8 @@ class Tls(Document):
     def _both(self) -> Self:
         if (self.certificate is None) != (self.key is None):
             raise ValueError("mutual TLS takes both a certificate and its key")
+        if any("-----BEGIN" in text for text in (self.ca, self.certificate, self.key) if text):
+            raise ValueError("keep PEM text as a secret, and write a reference to it, such as ${BOT_CERTIFICATE}")
         return self
 
 

@@ -51,6 +51,7 @@ class Surroundings:
     """Where a hook is opened. `directory` is where it may keep files ("": nowhere); `now` is the engine's clock, ns.
 
     `hide` takes a secret that came to be known (a token): it is scrubbed from everything that is written down from now on.
+    `part` tells the files of one shard and attempt from those of others, such as 0-1.
     `kept` returns what may be written down of a text: without secrets, and as every hook leaves it.
     """
 
@@ -62,6 +63,7 @@ class Surroundings:
     fetch: Fetch
     hide: Callable[[str], None]
     kept: Callable[[str], str] = str
+    part: str = "0-1"
 
 
 class Hooked:

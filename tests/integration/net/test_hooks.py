@@ -196,14 +196,14 @@ async def test_every_request_is_noted_by_its_fingerprint(tmp_path: Path):
     async with answering(shop) as url:
         hooks = [*login(url), "audit"]
         await conversation(url, hooks, "where is my parcel?", directory=str(tmp_path))
-    lines = [json.loads(line) for line in (tmp_path / "audit.jsonl").read_bytes().splitlines()]
+    lines = [json.loads(line) for line in (tmp_path / "audit-0-1.jsonl").read_bytes().splitlines()]
     assert [line["what"] for line in lines] == ["sent", "received"]
     assert lines[0]["sha256"] == hashlib.sha256(b"where is my parcel?").hexdigest()
     assert (lines[0]["letters"], lines[0]["session"], lines[0]["host"]) == (19, "ses_test", url.removeprefix("http://"))
     assert "text" not in lines[0]
     assert lines[1]["status"] == 200
-    assert (tmp_path / "audit.jsonl").stat().st_mode & 0o777 == 0o600
-    assert b"secret-token" not in (tmp_path / "audit.jsonl").read_bytes()
+    assert (tmp_path / "audit-0-1.jsonl").stat().st_mode & 0o777 == 0o600
+    assert b"secret-token" not in (tmp_path / "audit-0-1.jsonl").read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The hook `audit`: one line for every request that left and every answer that came, in a file beside the session's log."""
+"""The hook `audit`: one line for every request that left and every answer that came, in a file beside the shard's log."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ import msgspec
 from pydantic import Field
 
 from krawall.clock import iso, wall_ns
+from krawall.errors import Unavailable
 from krawall.guard.hosts import TARGET_SCHEMES, parse_url
 from krawall.model.base import Record
 from krawall.model.exchange import Fault, Prompt, Reply
 from krawall.model.hook import Hook, Hooked, Surroundings
 from krawall.model.target import Target
-
-FILE = "audit.jsonl"
 
 
 class Audit(Hook):
@@ -34,7 +33,10 @@ class Audit(Hook):
 
 
 class Noted(Record, frozen=True, omit_defaults=True):
-    """One line. `what`: sent, received or failed. `at`: UTC. `sha256` is of the text in UTF-8, `letters` its length."""
+    """One line. `what`: sent, received or failed. `at`: UTC. `sha256` is of the whole text in UTF-8, `letters` its length.
+
+    `text` is as it may be written down: without secrets, and as the other hooks leave it.
+    """
 
     at: str
     session: str
@@ -53,17 +55,19 @@ async def _opened(settings: Audit, around: Surroundings) -> AsyncIterator[Hooked
     if not around.directory:
         yield Hooked()
         return
-    descriptor = _file(Path(around.directory))
+    descriptor = _file(Path(around.directory) / f"audit-{around.part}.jsonl")
     try:
         yield Auditing(settings, around, descriptor)
     finally:
         os.close(descriptor)
 
 
-def _file(folder: Path) -> int:
-    folder.mkdir(parents=True, exist_ok=True)
-    # Several shards share the folder: a line is one write to the end of the file, which the system does not tear apart.
-    return os.open(folder / FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+def _file(path: Path) -> int:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Unavailable(f"cannot write {path}: {error.strerror}") from None
 
 
 class Auditing(Hooked):
@@ -71,6 +75,7 @@ class Auditing(Hooked):
 
     def __init__(self, settings: Audit, around: Surroundings, descriptor: int) -> None:
         self._texts = settings.texts
+        self._kept = around.kept
         self._session = around.session
         self._host = host_of(around.target, around)
         self._descriptor = descriptor
@@ -96,9 +101,17 @@ class Auditing(Hooked):
         data = text.encode("utf-8", "replace")
         line = Noted(
             iso(wall_ns()), self._session, self._host, what, hashlib.sha256(data).hexdigest(), len(text), status, tokens,
-            fault, text if self._texts else "",
+            fault, self._kept(text) if self._texts else "",
         )  # fmt: skip
-        os.write(self._descriptor, msgspec.json.encode(line) + b"\n")
+        self._write(memoryview(msgspec.json.encode(line) + b"\n"))
+
+    def _write(self, data: memoryview) -> None:
+        """Write at once: what was sent is noted, however the process ends."""
+        try:
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+        except OSError as error:
+            raise Unavailable(f"the audit cannot be written: {error.strerror}") from None
 
 
 def host_of(target: Target, around: Surroundings) -> str:

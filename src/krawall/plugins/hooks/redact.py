@@ -12,18 +12,7 @@ from pydantic import Field
 from krawall.model.base import Document
 from krawall.model.check import Regex
 from krawall.model.hook import Hook, Hooked, Surroundings
-
-Named = Literal["email", "phone", "card", "iban", "ip"]
-
-_PATTERNS: dict[str, str] = {
-    "email": r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+",
-    # 13 to 19 digits in the groups that cards and people write; the check digit is not looked at: better one too many.
-    "card": r"(?<![\d.])(?:\d[ -]?){12,18}\d(?![\d.])",
-    "iban": r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b",
-    "phone": r"(?<![\w.])\+?\(?\d{1,4}\)?(?:[ /.-]?\(?\d{2,4}\)?){2,5}(?![\w.])",
-    "ip": r"\b(?:\d{1,3}\.){3}\d{1,3}\b",
-}
-_ORDER: tuple[Named, ...] = ("email", "iban", "ip", "card", "phone")  # what is more exact goes first
+from krawall.wire.personal import FINDERS, Named
 
 
 class Own(Document):
@@ -53,15 +42,17 @@ async def _opened(settings: Redact) -> AsyncIterator[Hooked]:
 
 
 class Redacting(Hooked):
-    """One pass over a text per pattern."""
+    """One pass over a text per pattern, one's own first."""
 
     def __init__(self, settings: Redact) -> None:
-        own = [(each.pattern, each.name) for each in settings.what if isinstance(each, Own)]
-        named = [(_PATTERNS[name], name) for name in _ORDER if name in settings.what]
-        self._patterns = [(re.compile(pattern), f"[{name}]") for pattern, name in (*own, *named)]
+        own = [each for each in settings.what if isinstance(each, Own)]
+        self._own = [(re.compile(each.pattern), f"[{each.name}]") for each in own]
+        self._finders = [find for name, find in FINDERS.items() if name in settings.what]
 
     def keep(self, text: str) -> str:
         """Return a text without what the patterns find."""
-        for pattern, word in self._patterns:
+        for pattern, word in self._own:
             text = pattern.sub(word, text)
+        for find in self._finders:
+            text = find(text)
         return text
