@@ -165,6 +165,8 @@ def test_the_neighbours_are_a_link_away(client, session):
     assert 'rel="prev"' not in first
     assert f'href="{session}/1"' in first
     assert f'href="{session}/0"' in middle
+    assert f'href="{session}/2"' in middle
+    assert 'rel="next"' not in get(client, f"{session}/2")
     assert "Nothing was slow, wrong or said twice" in first
 
 

@@ -13,6 +13,7 @@ from krawall.api.auth import Reader
 from krawall.api.shapes import app_of
 from krawall.app import App
 from krawall.conduct.words import count, lasting, many, money, sentence, time
+from krawall.errors import NotFound
 from krawall.services.replaying import Replay
 from krawall.web import ui
 from krawall.web.answers import show
@@ -42,7 +43,11 @@ async def conversation(
 
 
 async def _is_there(app: App, id: str, number: int) -> bool:
-    return bool((await app.messages.page(id, conversation=number, limit=1, bodies=False)).items)
+    """Say whether a conversation has begun, or is over without a turn. Numbers have holes: some never came to be."""
+    try:
+        return bool(await app.messages.conversation(id, number))
+    except NotFound:
+        return False
 
 
 def by_turn(items: Sequence[dict[str, Any]], found: Replay) -> dict[int, list[dict[str, Any]]]:
@@ -94,7 +99,7 @@ def conversation_page(
             ui.tile("Tokens", count(found.tokens_in + found.tokens_out), note=f"{count(found.tokens_in)} in, {count(found.tokens_out)} out"),
             ui.tile("Cost", money(found.cost_usd)),
             ui.tile("Checks held", f"{sum(each.ok for each in checks)} of {len(checks)}" if checks else "none"),
-            ui.tile("Anomalies", count(len(found.anomalies)), note=f"in {many(len({each.turn for each in found.anomalies}), 'turn')}"),
+            ui.tile("Anomalies", count(len(found.anomalies)), note=f"in {many(len({each.turn for each in found.anomalies}), 'turn')}" if found.anomalies else None),
         ),
         _replay(found, records, at_ms) if found.turns else ui.card("", ui.empty("Nothing was said in this conversation.", symbol="message-square")),
         crumbs=[("Sessions", "/sessions"), (name, home), ("Conversations", f"{home}?tab=conversations"), (title, "")],

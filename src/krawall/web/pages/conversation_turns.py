@@ -12,6 +12,7 @@ from krawall.conduct.words import count, lasting, many, money, sentence, share, 
 from krawall.services.replaying import Anomaly, Attempt, Replay, Turn
 from krawall.web import ui
 from krawall.web.pages.conversation_timeline import BAD, clock, place, tone_of
+from krawall.web.pages.session_finished import facts_name
 from krawall.web.pages.session_head import FAULTS
 
 PAUSE_MS = 1000.0
@@ -99,7 +100,7 @@ def _facts(turn: Turn, last: Attempt) -> h.Element:
         ("Cost", money(sum(each.cost_usd for each in turn.attempts))),
         ("Status", str(last.status) if last.status is not None else ""),
         ("Same as before", share(turn.repetition, 1) if turn.repetition >= 0.5 else ""),
-        ("Step", turn.step),
+        ("Step", facts_name(turn.step).removeprefix("Step ")),
         ("Phase", turn.phase if turn.phase != "measure" else ""),
     ]  # fmt: skip
     return h.dl(".turnfacts")[[h.div[h.dt[name], h.dd[value]] for name, value in pairs if value]]
