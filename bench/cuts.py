@@ -126,6 +126,7 @@ async def main() -> int:
     for kind, settings in wanted.items():
         counts = await cuts(kind, settings, Bot(port, grpc_port), -(-asked.kills // len(wanted)), rng)
         wrong += sum(count for what, count in counts.items() if what.startswith("WRONG"))
+        wrong += not counts["reply"]  # then nothing was tested
         print(kind, json.dumps(dict(counts.most_common())), flush=True)
     print("no attempt ended wrongly" if not wrong else f"{wrong} attempts ended wrongly")
     return 1 if wrong else 0
