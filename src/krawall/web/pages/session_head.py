@@ -82,7 +82,8 @@ def head(frame: Frame, facts: Facts) -> h.Element:
 
 
 def _why(facts: Facts) -> h.Node:
-    said = [each[:1].upper() + each[1:] + "." for each in facts.why]
+    moving = facts.picture.warning if facts.picture else ""  # stands above the charts, where the stream keeps it
+    said = [each[:1].upper() + each[1:] + "." for each in facts.why if each != moving]
     if not said:
         return None
     words: h.Node = h.ul[[h.li[each] for each in said]] if len(said) > 1 else said[0]

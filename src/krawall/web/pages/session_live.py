@@ -24,8 +24,8 @@ def live(facts: Facts) -> h.Node:
     return [
         h.p({"class": "stale", "id": "stale", "hidden": True, "role": "status"})[ui.icon("refresh-cw"), h.span],
         _progress(picture),
-        _tiles(facts, picture),
-        h.p({"id": "warning", "class": "notice warn", "hidden": not (picture and picture.warning)})[
+        h.div(".ten")[_tiles(facts, picture)],
+        h.div({"id": "warning", "class": "notice warn", "role": "note", "hidden": not (picture and picture.warning)})[
             ui.icon("triangle-alert", size=18), h.span[picture.warning if picture else ""]
         ],
         over_time(facts),
@@ -67,10 +67,21 @@ def _quantile(numbers: Numbers | None, name: str) -> str:
 def _tiles(facts: Facts, picture: Picture | None) -> h.Element:
     cap = facts.plan.scenario.budget.cost / 1e12
     if picture is None:
-        names = ("Messages", "Throughput", "Users", "p50", "p95", "p99", "First token, p95", "Errors", "Cost")
+        names = (
+            "Messages",
+            "Throughput",
+            "Users",
+            "Conversations",
+            "p50",
+            "p95",
+            "p99",
+            "First token, p95",
+            "Errors",
+            "Cost",
+        )
         return ui.tiles(
             *(
-                ui.tile(name, "0" if name in names[:3] else TOO_FEW, live=_slot(name), note=_note(name))
+                ui.tile(name, "0" if name in names[:4] else TOO_FEW, live=_slot(name), note=_note(name))
                 for name in names
             )
         )
@@ -79,6 +90,7 @@ def _tiles(facts: Facts, picture: Picture | None) -> h.Element:
         ui.tile("Messages", count(picture.turns), live="turns"),
         ui.tile("Throughput", f"{rate(picture.turns_per_s)} /s", live="throughput"),
         ui.tile("Users", count(picture.users), live="users", note=_note("Users", f"{count(picture.in_flight)} in flight")),
+        ui.tile("Conversations", count(picture.conversations.started), live="conversations"),
         *(ui.tile(each, _quantile(latency, each), live=each) for each in ("p50", "p95", "p99")),
         ui.tile("First token, p95", _quantile(ttft, "p95"), live="ttft"),
         ui.tile("Errors", share(failed, picture.turns + failed), live="errors", note=_note("Errors", f"{count(failed)} of {count(picture.turns + failed)}")),

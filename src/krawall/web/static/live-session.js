@@ -27,9 +27,7 @@ class LiveSession extends HTMLElement {
   }
   disconnectedCallback() {
     document.removeEventListener("visibilitychange", this.seen);
-    clearInterval(this.watch);
-    clearTimeout(this.closing);
-    this.close();
+    clearInterval(this.watch); clearTimeout(this.closing); this.close();
   }
   look() {
     clearTimeout(this.closing);
@@ -103,7 +101,7 @@ class LiveSession extends HTMLElement {
   show(p) {
     const failed = Object.values(p.errors).reduce((a, b) => a + b, 0), all = p.turns + failed, { latency, ttft } = p.metrics;
     const values = {
-      turns: count(p.turns), throughput: `${p.turns_per_s.toFixed(1)} /s`, users: count(p.users), "in-flight": `${count(p.in_flight)} in flight`,
+      turns: count(p.turns), throughput: `${p.turns_per_s.toFixed(1)} /s`, users: count(p.users), conversations: count(p.conversations.started), "in-flight": `${count(p.in_flight)} in flight`,
       p50: figure(latency, "p50"), p95: figure(latency, "p95", 20), p99: figure(latency, "p99", 100), ttft: figure(ttft, "p95", 20),
       errors: share(failed, all), "errors-of": `${count(failed)} of ${count(all)}`, cost: money(p.cost_usd), phase: PHASES[p.phase] ?? p.phase,
       elapsed: lasting(p.elapsed_s), left: p.left_s == null ? "" : `about ${lasting(p.left_s)} left`,

@@ -11,9 +11,7 @@ class LogView extends HTMLElement {
     this.path = `/api/v1/sessions/${this.getAttribute("session")}/messages`;
     this.following = this.hasAttribute("follow");
     this.body = Object.assign(document.createElement("div"), { className: "log-body", tabIndex: 0 });
-    this.body.setAttribute("role", "log");
-    this.body.setAttribute("aria-live", "off");
-    this.body.setAttribute("aria-label", "Messages of the session");
+    for (const [name, value] of [["role", "log"], ["aria-live", "off"], ["aria-label", "Messages of the session"]]) this.body.setAttribute(name, value);
     this.space = Object.assign(document.createElement("div"), { className: "log-space" });
     this.jump = Object.assign(document.createElement("button"), { type: "button", className: "btn small jump", textContent: "Jump to newest", hidden: true });
     this.body.append(this.space);
@@ -54,7 +52,6 @@ class LogView extends HTMLElement {
     const turn = this.turn, found = await this.ask(new URLSearchParams({ from: String(page * LIMIT), limit: String(LIMIT) }));
     if (turn !== this.turn) return;
     this.waiting.delete(page);
-    this.pages.delete(page);
     this.pages.set(page, found.items);
     for (const old of this.pages.keys()) { if (this.pages.size <= KEPT) break; this.pages.delete(old); }
     this.grow(found.newest + 1);
@@ -64,8 +61,7 @@ class LogView extends HTMLElement {
     if (this.next === null || this.waiting.has(-1)) return;
     this.waiting.add(-1);
     const turn = this.turn, query = new URLSearchParams(this.asked);
-    query.set("from", String(this.next));
-    query.set("limit", String(LIMIT));
+    for (const [name, value] of [["from", this.next], ["limit", LIMIT]]) query.set(name, String(value));
     const found = await this.ask(query);
     if (turn !== this.turn) return;
     this.waiting.delete(-1);

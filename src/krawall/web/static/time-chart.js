@@ -42,11 +42,8 @@ class TimeChart extends HTMLElement {
     this.dark.addEventListener("change", this.turned);
   }
   disconnectedCallback() {
-    this.sized?.disconnect();
-    this.themed?.disconnect();
-    this.dark?.removeEventListener("change", this.turned);
-    this.chart?.destroy();
-    this.chart = null;
+    this.sized?.disconnect(); this.themed?.disconnect(); this.dark?.removeEventListener("change", this.turned);
+    this.chart?.destroy(); this.chart = null;
   }
   room() { return { width: Math.max(80, this.clientWidth), height: this.clientHeight }; }
   again() { this.chart?.destroy(); this.chart = null; this.draw(this.points, this.cap, this.whole); }
@@ -61,13 +58,9 @@ class TimeChart extends HTMLElement {
     const rows = points.map(p => [p.at_s, ...kind.of(p, sum += p.cost_usd, near)]);
     const data = rows[0].map((_, column) => rows.map(row => row[column]));
     const last = data[0].at(-1);
-    if (this.chart) {
-      this.chart.setData(data, false);
-      if (!this.zoomed) this.chart.setScale("x", this.range(data[0][0], last));
-      return;
-    }
-    this.replaceChildren();
-    this.chart = new uPlot(this.options(kind, data), data, this);
+    if (!this.chart) { this.replaceChildren(); this.chart = new uPlot(this.options(kind, data), data, this); return; }
+    this.chart.setData(data, false);
+    if (!this.zoomed) this.chart.setScale("x", this.range(data[0][0], last));
   }
   /** @param {number} first @param {number} last */
   range(first, last) { return this.whole ? { min: Math.max(0, first - 1), max: last } : { min: Math.max(0, last - WINDOW_S), max: Math.max(last, WINDOW_S / 4) }; }

@@ -1,0 +1,134 @@
+"""A person starts a session, watches it, changes its load, pauses, stops and reads the result: real server, worker and mock bot."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from krawall.testing.installation import Installation
+
+SCENARIO = {
+    "name": "Late parcel",
+    "steps": [{"message": "My parcel is late."}, {"message": "Where is it now?"}],
+    "load": {"users": 2, "duration": "10m"},
+    "thresholds": ["p95(latency) < 5s"],
+    "budget": {"cost": "$2"},
+}
+
+
+@dataclass
+class Running:
+    """A whole installation. `url`: of its pages."""
+
+    installation: Installation
+    url: str
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with Installation(tmp_path_factory.mktemp("journey")) as made:
+        made.serve(_free())
+        bot = made.bot(_free())
+        made.behave(bot, first_token="20ms", gap="2ms", tokens="10", errors={"500": 0.05})
+        made.post(
+            "/targets",
+            {"name": "Support bot", "body": {"preset": "mock", "url": f"{bot}/v1/chat/completions", "stream": True}},
+        )
+        made.post("/scenarios", {"name": "Late parcel", "body": SCENARIO})
+        yield Running(made, made.url)
+
+
+def _free() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture
+def looked_at(page: Page, violations, shot):
+    """`looked_at(name)` finds nothing wrong with the page as it is, in both themes, wide and narrow."""
+
+    def look(name: str) -> None:
+        for theme in ("light", "dark"):
+            page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
+            for width in (1440, 390):
+                page.set_viewport_size({"width": width, "height": 900})
+                shot(page, f"{name}-{theme}-{width}")
+                assert violations(page) == [], (name, theme, width)
+                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (name, width)
+        page.set_viewport_size({"width": 1440, "height": 900})
+
+    return look
+
+
+def number(page: Page, name: str) -> int:
+    return int((page.locator(f'[data-live-value="{name}"]').text_content() or "0").replace(",", "") or 0)
+
+
+def test_start_watch_change_the_load_pause_stop_and_read(page: Page, pages: Running, looked_at):
+    page.goto("/sessions/new")
+    page.get_by_role("combobox", name="Scenario").select_option("Late parcel")
+    expect(page.locator("#estimate")).to_contain_text("Conversations")
+    page.get_by_role("combobox", name="Target").select_option("Support bot")
+    expect(page.locator("#estimate")).to_contain_text("on this machine")
+    page.get_by_role("radio", name="Users").check(force=True)
+    page.get_by_role("textbox", name="Users at a time").fill("none")
+    expect(page.locator("#estimate")).to_contain_text("integer")
+    page.get_by_role("textbox", name="Users at a time").fill("3")
+    expect(page.locator("#estimate")).to_contain_text("about 10 min")
+    looked_at("session-new")
+    page.get_by_role("button", name="Start session").click()
+
+    expect(page.get_by_role("heading", level=1, name="Late parcel")).to_be_visible()
+    expect(page.locator(".head").get_by_text("Running")).to_be_visible(timeout=20_000)
+    expect(page.locator("time-chart[kind=latency] canvas")).to_be_visible()
+    expect(page.locator('[data-live-value="users"]')).to_have_text("3", timeout=10_000)
+    expect(page.locator(".log-row").first).to_contain_text("#", timeout=10_000)
+    assert page.locator(".log-row").count() < 200
+    before = number(page, "turns")
+    expect(page.locator('[data-live-value="turns"]')).not_to_have_text(f"{before:,}")
+    looked_at("session-live")
+
+    page.get_by_role("button", name="Change load").first.click()
+    dialog = page.get_by_role("dialog", name="Change load")
+    dialog.get_by_label("Users at a time").fill("6")
+    dialog.get_by_role("button", name="Change load").click()
+    expect(page.locator('[data-live-value="users"]')).to_have_text("6", timeout=10_000)
+
+    page.get_by_role("button", name="Pause").first.click()
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    expect(page.locator(".head").get_by_text("Paused")).to_be_visible()
+    page.get_by_role("button", name="Resume").click()
+    expect(page.locator(".head").get_by_text("Running")).to_be_visible()
+
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.locator(".head").get_by_text("Cancelled")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Stopped by local")).to_be_visible()
+    expect(page.locator("time-chart[kind=latency] canvas")).to_be_visible()
+    expect(page.get_by_role("img", name="Response time over time")).to_be_visible()
+    looked_at("session-finished")
+
+    page.get_by_role("link", name="Messages", exact=True).click()
+    page.get_by_role("combobox", name="Show").select_option("server")
+    expect(page.locator(".log-row").first).to_contain_text("500")
+    looked_at("session-messages")
+    page.get_by_role("link", name="Conversations", exact=True).click()
+    page.get_by_role("combobox", name="Outcome").select_option("completed")
+    expect(page.get_by_role("table").get_by_text("Completed").first).to_be_visible()
+    looked_at("session-conversations")
+
+
+def test_quick_execute_leads_to_the_session_and_stop_now_ends_it(page: Page, pages: Running):
+    page.goto("/")
+    quick = page.locator(".quick")
+    quick.get_by_role("combobox", name="Scenario").select_option("Late parcel")
+    quick.get_by_role("button", name="Run").click()
+    expect(page.get_by_role("button", name="Stop now")).to_be_visible()
+    expect(page.locator(".head").get_by_text("Running")).to_be_visible(timeout=20_000)
+    page.get_by_role("button", name="Stop now").click()
+    page.get_by_role("dialog").get_by_role("button", name="Stop now").click()
+    expect(page.locator(".head").get_by_text("Cancelled")).to_be_visible(timeout=20_000)
