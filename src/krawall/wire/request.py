@@ -46,12 +46,9 @@ def compile_request(target: Target) -> Callable[[Prompt], bytes]:
             raise ValueError(f"request: fields can only be laid over a body that is a mapping, not {body!r}")
         body = _over(body, target.request)
     apart = _uses(body, "$system")
-    write = _compile_messages(target.messages)
     fills: dict[bytes, Fill] = {
         b"message": lambda prompt: _encode(prompt.text),
-        b"messages": (lambda prompt: write(prompt.messages))
-        if apart
-        else (lambda prompt: write(_after_system(prompt))),
+        b"messages": _fill_messages(target.messages, apart),
         b"system": lambda prompt: _encode(prompt.system),
         b"conversation_id": lambda prompt: _encode(prompt.conversation_id),
     }
@@ -69,16 +66,23 @@ def compile_request(target: Target) -> Callable[[Prompt], bytes]:
     return build
 
 
-def _after_system(prompt: Prompt) -> list[Message]:
-    if prompt.system is None:
-        return prompt.messages
-    return [Message("system", prompt.system), *prompt.messages]
+def _fill_messages(shape: MessageShape, apart: bool) -> Fill:
+    """Return what writes the messages of a prompt, after its system prompt unless that stands apart."""
+    write = _encode if shape == MessageShape() else _compile_shape(shape)
+
+    def alone(prompt: Prompt) -> bytes:
+        return write(prompt.messages)
+
+    def after_system(prompt: Prompt) -> bytes:
+        if prompt.system is None:
+            return write(prompt.messages)
+        return write([Message("system", prompt.system), *prompt.messages])
+
+    return alone if apart else after_system
 
 
-def _compile_messages(shape: MessageShape) -> Callable[[list[Message]], bytes]:
+def _compile_shape(shape: MessageShape) -> Callable[[list[Message]], bytes]:
     """Return a function from messages to the bytes of their list, each in the shape that a target has for them."""
-    if shape == MessageShape():
-        return _encode
     _check(shape.form, "messages.form", SHAPE_WORDS)
     gaps = {"$role": msgspec.Raw(b"\0role\0"), "$content": msgspec.Raw(b"\0content\0")}
     try:

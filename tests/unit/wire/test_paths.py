@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+import jsonpath
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -88,8 +89,27 @@ def test_an_address_is_a_path_or_has_paths_in_it(text: str, address: str) -> Non
 
 
 def test_what_cannot_stand_in_an_address_is_told() -> None:
-    for document in ({}, {"id": None}, {"id": {}}, {"id": [1]}, {"id": True}, []):
+    documents: list[object] = [{}, {"id": None}, {"id": {}}, {"id": [1]}, {"id": True}, []]
+    for document in documents:
         with pytest.raises(LookupError, match="nothing at id"):
             parse_address("/jobs/{id}")(document)
     with pytest.raises(ValueError, match="is not a path"):
         parse_address("/jobs/{a b}")
+
+
+easy_steps = st.sampled_from(
+    [".a", ".b", "[0]", "[1]", "[*]", "[?@.a=='a']", "[?@.a != 'a']", "[?@.b == true]", "[?@.b!=true]", "[? @.a == false]",
+     "[?@.a=='']"]
+)  # fmt: skip
+easy_documents = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 1) | st.sampled_from(["a", ""]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("ab"), inner, max_size=2),
+    max_leaves=20,
+)
+
+
+@given(st.lists(easy_steps, min_size=1, max_size=4), easy_documents)
+def test_queries_of_the_usual_kind_find_what_the_standard_says(steps: list[str], document: object) -> None:
+    query = "[*]" + "".join(steps)
+    known = jsonpath.findall("$" + query, document) if isinstance(document, (dict, list)) else []
+    assert parse_path("$" + query).find(document) == [found for found in known if found is not None]
