@@ -219,3 +219,14 @@ def test_it_is_played_stepped_and_searched(
     expect(page.get_by_role("button", name="Play")).to_be_visible()
     page.get_by_label("Position").fill("0")
     expect(shown).to_have_count(1)
+
+
+def test_without_scripts_it_is_all_there(browser, session, browser_context_args):
+    context = browser.new_context(**{**browser_context_args, "java_script_enabled": False})
+    page = context.new_page()
+    page.goto(f"{session}/1?t=4.5")
+    expect(page.locator(".turn:visible")).to_have_count(6)
+    expect(page.get_by_role("button", name="Play")).to_be_hidden()
+    page.locator(".odd").get_by_role("link", name="Timeout").click()
+    expect(page.locator("#turn-5")).to_be_in_viewport()
+    context.close()
