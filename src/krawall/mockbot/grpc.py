@@ -49,7 +49,11 @@ async def serve_grpc(
     """
     aio, grpc = load(), library("grpc")
     pool = library("google.protobuf.descriptor_pool").DescriptorPool()
-    for file in compile_proto({"chat.proto": proto()}):
+    health_protos = library("grpc_health.v1.health_pb2")
+    told = [
+        each.DESCRIPTOR.serialized_pb for each in (health_protos, library("grpc_reflection.v1alpha.reflection_pb2"))
+    ]
+    for file in [*compile_proto({"chat.proto": proto()}), *told]:
         pool.AddSerializedFile(file)
     server = aio.server(options=[("grpc.so_reuseport", 0)])
     server.add_generic_rpc_handlers(
@@ -59,7 +63,7 @@ async def serve_grpc(
     health_grpc = library("grpc_health.v1.health_pb2_grpc")
     servicer = health.aio.HealthServicer()
     health_grpc.add_HealthServicer_to_server(servicer, server)
-    await servicer.set(SERVICE, library("grpc_health.v1.health_pb2").HealthCheckResponse.SERVING)
+    await servicer.set(SERVICE, health_protos.HealthCheckResponse.SERVING)
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
         if tls is None:

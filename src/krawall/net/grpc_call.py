@@ -82,12 +82,12 @@ class GrpcChannel:
         "_aio", "_call", "_calling", "_channel", "_dialer", "_invoke", "_mark", "_prepare", "_route", "_said", "_slow_s", "_tap",
     )  # fmt: skip
 
-    def __init__(self, route: Route, dialer: Dialer, prepare: Prepare) -> None:
+    def __init__(self, route: Route, dialer: Dialer, prepare: Prepare, calling: Calling | None) -> None:
         self._route = route
         self._dialer = dialer
         self._aio = dialer.aio
         self._prepare = prepare
-        self._calling: Calling | None = None
+        self._calling = calling
         self._channel: Any = None
         self._invoke: Any = None
         self._call: Any = None  # what is under way, or kept

@@ -43,7 +43,7 @@ _LOST = re.compile(
 _PARSED = re.compile(
     r"Failed parsing HTTP/2|HTTP2|http1\.x|Data frame|larger than max|decompress|compressed", re.IGNORECASE
 )
-_TLS = re.compile(r"handshake|SSL|CERTIFICATE|Peer name", re.IGNORECASE)
+_TLS = re.compile(r"handshake|SSL|CERTIFICATE|Peer name|Hostname Verification", re.IGNORECASE)
 _HTTP = re.compile(r"http2 header with status: (\d{3})")
 
 
@@ -66,8 +66,8 @@ def no_way(route: Route, details: str) -> TargetFault:
 def _tls_words(words: str) -> str:
     if "WRONG_VERSION_NUMBER" in words:
         return "the server does not speak TLS; is its address grpc, not grpcs?"
-    if "Peer name" in words:
-        return f"the certificate is not accepted: it is for another host ({words})"
+    if "Peer name" in words or "Hostname" in words:
+        return "the certificate is not accepted: it is for another host"
     if "CERTIFICATE_VERIFY_FAILED" in words:
         said = re.search(r"CERTIFICATE_VERIFY_FAILED: ([^\]:]+)", words)
         return "the certificate is not accepted" + (f": {said[1]}" if said else "")

@@ -59,7 +59,7 @@ class _Asking:
     async def everything(self, service: str) -> list[bytes]:
         answer = await self._ask(list_services="")
         names = [each.name for each in answer.list_services_response.service]
-        known = [name for name in names if name not in _SERVICES]
+        known = [name for name in names if not name.startswith("grpc.")]  # health, reflection: no chatbots
         wanted = [name for name in known if service in (name, name.rpartition(".")[2])]
         for name in wanted or known:
             self._keep((await self._ask(file_containing_symbol=name)).file_descriptor_response.file_descriptor_proto)

@@ -92,7 +92,7 @@ class _Pool:
             raise ValueError(f"these are no descriptors that belong together: {error}") from None
         for name in parsed:
             for service in self.pool.FindFileByName(name).services_by_name.values():
-                if not service.full_name.startswith("grpc.reflection."):
+                if not service.full_name.startswith("grpc."):  # health, reflection: no chatbots
                     self.services[service.full_name] = dict(service.methods_by_name)
 
     def _add(self, name: str, parsed: dict[str, Any], under_way: set[str]) -> None:
@@ -119,7 +119,8 @@ def _choice(what: str, wanted: str, there: list[str]) -> str:
         if len(there) == 1:
             return there[0]
         raise ValueError(f"which {what}? there are {listed}")
-    near = difflib.get_close_matches(wanted, there, 1, 0.5)
+    known = [*there, *(name.rpartition(".")[2] for name in there)]
+    near = difflib.get_close_matches(wanted, known, 1, 0.5)
     raise ValueError(f"there is no {what} named {wanted!r}; " + (f"did you mean {near[0]!r}?" if near else listed))
 
 

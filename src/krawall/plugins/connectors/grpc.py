@@ -67,7 +67,7 @@ class Grpc(Connector):
         None,
         description="the text of a .proto, {file: chat.proto}, or a list of {file: ...} and {name: ..., text: ...}",
     )
-    reflection: bool = Field(False, description="ask the server for its description (v1, else v1alpha)")
+    reflection: bool = Field(True, description="without `proto` ask the server for its description (v1, else v1alpha)")
     descriptors: str = Field("", description="a FileDescriptorSet in base64: what a plan keeps of `proto`")
     per: Literal["turn", "user"] = Field(
         "turn", description="bidirectional methods: a call for each turn, or one that the user keeps"
@@ -84,15 +84,21 @@ class Grpc(Connector):
     )
 
     @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if (self.proto is not None) + self.reflection + bool(self.descriptors) != 1:
-            raise ValueError("give one of `proto`, `reflection: true` and `descriptors`")
+    def _a_source(self) -> Self:
+        if self.proto is not None and self.descriptors:
+            raise ValueError("give `proto` or `descriptors`, not both")
+        if not (self.proto or self.descriptors or self.reflection):
+            raise ValueError("without reflection the service must be described: give its `proto`")
         return self
+
+    @property
+    def _asks(self) -> bool:
+        return self.proto is None and not self.descriptors
 
     def planned(self, target: Target, folder: Path | None) -> Self:
         """Return the settings with `proto` compiled, so that whoever plays the plan needs no file and no compiler."""
         _check(target)
-        if self.reflection:
+        if self._asks:
             self.rules()
             return self
         files = self.files(folder)
@@ -114,7 +120,7 @@ class Grpc(Connector):
     ) -> AsyncIterator[Line]:
         _check(target)
         route = Route(target, secrets, gate, session, timeouts, __version__, self.schemes)
-        method = None if self.reflection else self.found(self.files(None))
+        method = None if self._asks else self.found(self.files(None))
         yield GrpcLine(self, route, Dialer(route, secrets.resolve), timeouts, method)
 
     def files(self, folder: Path | None) -> list[bytes]:
@@ -181,7 +187,7 @@ class GrpcLine:
 
     def channel(self) -> Channel:
         """Return a user's channel."""
-        return GrpcChannel(self._route, self._dialer, self._prepare)
+        return GrpcChannel(self._route, self._dialer, self._prepare, self._calling)
 
     async def probe(self) -> None:
         """Connect once, and ask for the description where the server gives it."""
