@@ -246,8 +246,8 @@ async def test_a_client_that_goes_away_is_an_aborted_request(start: Start) -> No
 
 async def test_it_says_that_it_is_well(start: Start) -> None:
     bot = await start()
-    stub = health_pb2_grpc.HealthStub(bot.channel)
-    answer = await stub.Check(health_pb2.HealthCheckRequest(service=CHAT))
+    health = health_pb2_grpc.HealthStub(bot.channel)
+    answer = await health.Check(health_pb2.HealthCheckRequest(service=CHAT))
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
