@@ -118,10 +118,7 @@ class Renewing:
                     raise TargetFault(FaultKind.protocol, f"the value for {name!r} has letters that no header can have")
         except (TargetFault, KrawallError) as trouble:
             self._trouble = trouble
-            rest_s = min(LONGEST_REST_S, FIRST_REST_S * 2 ** min(self._failures, 10))
-            self._failures += 1
-            self._rest_until_ns = self._now() + round(rest_s * NS_PER_S)
-            self._later(rest_s)
+            self._rest()
             return
         self._pass, self._trouble, self._failures, self._rest_until_ns = made, None, 0, 0
         self._doubted = refused
@@ -131,6 +128,15 @@ class Renewing:
             self._ends_ns = asked_ns + life_ns
             self._old_ns = self._ends_ns - min(self._early_ns, life_ns // 2)  # never old from the beginning
             self._later((self._old_ns - self._now()) / NS_PER_S)
+
+    def _rest(self) -> None:
+        """Ask no more for a while, twice as long each time; but once more when what there is runs out."""
+        rest_s = min(LONGEST_REST_S, FIRST_REST_S * 2 ** min(self._failures, 10))
+        if self._ends_ns is not None and (left_s := (self._ends_ns - self._now()) / NS_PER_S) > 0:
+            rest_s = min(rest_s, left_s)
+        self._failures += 1
+        self._rest_until_ns = self._now() + round(rest_s * NS_PER_S)
+        self._later(rest_s)
 
     def _later(self, wait_s: float) -> None:
         """Get it again then, also when nobody asks: the next one who does should not have to wait."""

@@ -11,8 +11,9 @@ from krawall.engine.program import Program
 from krawall.engine.shard import Shard
 from krawall.metrics.tally import Tally
 from krawall.model.budget import Spend
-from krawall.model.connector import Secrets
+from krawall.model.connector import Connector, Secrets
 from krawall.model.exchange import Exchange, Line, Told
+from krawall.model.hook import Fetch
 from krawall.model.plan import Plan, ShardSpec
 from krawall.model.progress import Orders, Progress
 from krawall.plugins.assemble import read_scenario
@@ -64,12 +65,30 @@ def plan_of(scenario: str, url: str | None = None) -> Plan:
 
 
 async def play(
-    plan: Plan, clock: Callable[[], int] = monotonic_ns, *, secrets: Secrets | None = None, directory: str = ""
+    plan: Plan,
+    clock: Callable[[], int] = monotonic_ns,
+    *,
+    secrets: Secrets | None = None,
+    directory: str = "",
+    fetch: Fetch | None = None,
+    connector: Connector | None = None,
 ) -> Played:
-    """Play the whole plan; every report is answered at once and allows plenty. `directory`: where hooks keep files."""
+    """Play the whole plan; every report is answered at once and allows plenty.
+
+    Args:
+        plan: what to play.
+        clock: the engine's clock, ns.
+        secrets: opens references; None: the environment.
+        directory: where hooks keep files; "": nowhere.
+        fetch: how hooks ask; None: by sockets.
+        connector: takes the place of the target's.
+    """
     kept = Kept()
     reports: list[Progress] = []
-    shard = Shard(Program(plan, ShardSpec("ses_test", 0, 1, 1, directory)), [kept], clock, secrets=secrets)
+    program = Program(plan, ShardSpec("ses_test", 0, 1, 1, directory))
+    if connector is not None:
+        program.connector = lambda: connector  # type: ignore[method-assign]
+    shard = Shard(program, [kept], clock, secrets=secrets, fetch=fetch)
 
     async def report(progress: Progress) -> Orders:
         reports.append(progress)
