@@ -180,6 +180,7 @@ RESPONSES = [
           response("failed", response={"id": "resp_1", "status": "failed", "error": {"code": "server_error", "message": "The model failed"}, "usage": None})],
          text="And", error="The model failed", conversation="resp_1"),
     Case("an error event", "openai-responses", [{"type": "error", "code": "ERR", "message": "Something went wrong", "param": None, "sequence_number": 1}], error="Something went wrong"),
+    Case("an error of a gateway", "openai-responses", [{"type": "error", "error": {"type": "server_error", "message": "Upstream failed"}}], error="Upstream failed"),
 ]  # fmt: skip
 
 
