@@ -44,7 +44,15 @@ class Bot:
     """The mock bot, always on the same ports."""
 
     def __init__(self, port: int, grpc_port: int) -> None:
-        self._command = [sys.executable, "-m", "krawall", "mock", "--port", str(port), *(["--grpc-port", str(grpc_port)] if grpc_port else [])]
+        self._command = [
+            sys.executable,
+            "-m",
+            "krawall",
+            "mock",
+            "--port",
+            str(port),
+            *(["--grpc-port", str(grpc_port)] if grpc_port else []),
+        ]
         for name, value in BEHAVIOUR.items():
             if name != "latency":
                 self._command += [f"--{name.replace('_', '-')}", value]

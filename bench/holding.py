@@ -16,7 +16,12 @@ TARGETS: dict[str, Callable[[Bot], dict[str, Any]]] = {
     "http": lambda server: {"preset": "mock", "url": f"{server.url}/v1/chat/completions"},
     "sse": lambda server: {"preset": "mock", "url": f"{server.url}/v1/chat/completions", "stream": True},
     "websocket": lambda server: {"preset": "custom-websocket", "url": f"{server.url}/ws".replace("http:", "ws:")},
-    "grpc": lambda server: {"preset": "custom-grpc", "url": f"grpc://127.0.0.1:{server.grpc_port}"},
+    "socketio": lambda server: {"preset": "custom-socketio", "url": f"{server.url}/socket.io/".replace("http:", "ws:")},
+    "grpc": lambda server: {
+        "preset": "custom-grpc",
+        "url": f"grpc://127.0.0.1:{server.grpc_port}",
+        "options": {"reflection": True, "service": "krawall.mock.v1.Chat", "method": "Ask"},
+    },
 }
 
 

@@ -77,9 +77,10 @@ def chat() -> Iterator[Chat]:
 class Bot:
     """The product's mock bot while it runs."""
 
-    def __init__(self, port: int, pid: int) -> None:
+    def __init__(self, port: int, pid: int, grpc_port: int) -> None:
         self.port = port
         self.pid = pid
+        self.grpc_port = grpc_port
         self.url = f"http://127.0.0.1:{port}"
 
     def behave(self, **behaviour: object) -> float:
@@ -103,10 +104,12 @@ class Bot:
 @contextmanager
 def bot() -> Iterator[Bot]:
     """Serve with the mock bot."""
-    command = [sys.executable, "-m", "krawall", "mock", "--port", "0"]
+    command = [sys.executable, "-m", "krawall", "mock", "--port", "0", "--grpc-port", "0"]
     with process(command, SERVER, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
         assert running.stdout
         line = running.stdout.readline()
         if "http://" not in line:
             raise RuntimeError("the mock bot does not start; try: python -m krawall mock")
-        yield Bot(int(line.split("http://127.0.0.1:")[1].split()[0]), running.pid)
+        second = running.stdout.readline()
+        grpc_port = int(second.split("grpc://127.0.0.1:")[1].split()[0])
+        yield Bot(int(line.split("http://127.0.0.1:")[1].split()[0]), running.pid, grpc_port)
