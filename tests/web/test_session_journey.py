@@ -132,3 +132,22 @@ def test_quick_execute_leads_to_the_session_and_stop_now_ends_it(page: Page, pag
     page.get_by_role("button", name="Stop now").click()
     page.get_by_role("dialog").get_by_role("button", name="Stop now").click()
     expect(page.locator(".head").get_by_text("Cancelled")).to_be_visible(timeout=20_000)
+
+
+def test_a_stream_that_was_cut_is_said_and_its_hole_is_filled(page: Page, pages: Running):
+    started = pages.installation.post("/sessions", {"scenario": "Late parcel", "target": "Support bot", "name": "Cut"})
+    page.goto(f"/sessions/{started['id']}")
+    expect(page.locator(".head").get_by_text("Running")).to_be_visible(timeout=20_000)
+    expect(page.locator("time-chart[kind=latency] canvas")).to_be_visible()
+    live = page.locator("live-session")
+    live.evaluate("each => each.close()")
+    expect(page.get_by_text("Reconnecting, last update")).to_be_visible(timeout=10_000)
+    pages.installation.post(f"/sessions/{started['id']}/pause", {})
+    live.evaluate("each => each.open()")
+    expect(page.locator("#stale")).to_be_hidden()
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()  # what happened meanwhile came after the cut
+    shown = live.evaluate("each => [...each.seconds.keys()]")
+    kept = [each["second"] for each in pages.installation.get(f"/sessions/{started['id']}/ticks")["items"]]
+    assert set(shown) >= {second for second in kept if second <= max(shown)}
+    pages.installation.post(f"/sessions/{started['id']}/cancel", {})
+    expect(page.locator(".head").get_by_text("Cancelled")).to_be_visible(timeout=20_000)

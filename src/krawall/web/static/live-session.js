@@ -38,7 +38,7 @@ class LiveSession extends HTMLElement {
   open() {
     if (this.source) return;
     const source = this.source = new EventSource(this.last ? `${this.path}/stream?after=${this.last}` : `${this.path}/stream`);
-    source.addEventListener("snapshot", event => this.snapshot(JSON.parse(event.data)));
+    source.addEventListener("snapshot", event => { this.last = Math.max(this.last, Number(event.lastEventId)); this.snapshot(JSON.parse(event.data)); });
     source.addEventListener("event", event => this.happened(Number(event.lastEventId), JSON.parse(event.data)));
     source.addEventListener("tick", event => this.tick(JSON.parse(event.data)));
     source.addEventListener("end", () => { this.live = false; this.close(); this.dispatchEvent(new CustomEvent("renewed")); });
