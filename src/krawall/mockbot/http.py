@@ -35,6 +35,7 @@ class Server:
         self.port = port
         shown = f"[{host}]" if ":" in host else host
         self.url = f"http://{shown}:{port}"
+        self.grpc_port = grpc_port
         self.grpc_url = f"grpc://{shown}:{grpc_port}" if grpc_port else ""
 
     @property

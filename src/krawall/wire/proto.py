@@ -61,15 +61,22 @@ def services(files: Iterable[bytes]) -> dict[str, list[str]]:
     return {service: sorted(methods) for service, methods in _Pool(files).services.items()}
 
 
-def find_method(files: Iterable[bytes], service: str, method: str) -> Method:
-    """Return a method of serialized FileDescriptorProtos; without a name the only one there is. Their order is of no matter.
+def find_method(files: Iterable[bytes], service: str, method: str, *, stream: bool = False) -> Method:
+    """Return a method of serialized FileDescriptorProtos. Their order is of no matter.
+
+    Without a name it is the only one there is, or the only one that takes one message and answers with a stream (`stream`) or
+    with one message.
 
     Raises:
         ValueError: there is no such one, or a choice; the message names what there is.
     """
     pool = _Pool(files)
     chosen = _choice("service", service, list(pool.services))
-    found = pool.services[chosen][_choice(f"method of {chosen}", method, list(pool.services[chosen]))]
+    methods = pool.services[chosen]
+    plain = [each for each in methods.values() if not each.client_streaming and each.server_streaming == stream]
+    if not method and len(plain) == 1:
+        method = plain[0].name
+    found = methods[_choice(f"method of {chosen}", method, list(methods))]
     return _compiled(f"/{chosen}/{found.name}", found, pool)
 
 

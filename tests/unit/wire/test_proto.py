@@ -82,12 +82,16 @@ def test_a_service_is_named_with_or_without_its_package_or_not_at_all(service: s
     [
         ("Desc", "Ask", "there is no service named 'Desc'"),
         ("", "Aks", "did you mean 'Ask'"),
-        ("", "", "which method of desk.v1.Desk\\? there are Ask, Follow, Talk, Tell"),
     ],
 )
 def test_what_is_not_there_is_told_with_what_is(service: str, method: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         find_method(FILES, service, method)
+
+
+@pytest.mark.parametrize(("stream", "name"), [(False, "Ask"), (True, "Follow")])
+def test_a_method_that_is_not_named_is_the_plain_one(stream: bool, name: str) -> None:
+    assert find_method(FILES, "", "", stream=stream).path == f"/desk.v1.Desk/{name}"
 
 
 def test_descriptors_that_do_not_belong_together_are_refused() -> None:

@@ -62,7 +62,10 @@ class Grpc(Connector):
     schemes: ClassVar[tuple[str, ...]] = ("grpc", "grpcs")
     kind: Literal["grpc"] = "grpc"
     service: str = Field("", description="with or without its package; not needed where there is one only")
-    method: str = Field("", description="not needed where the service has one only")
+    method: str = Field(
+        "",
+        description="not needed where one only takes one message and answers with one, or with `stream: true` with several",
+    )
     proto: str | ProtoFile | list[ProtoFile | ProtoText] | None = Field(
         None,
         description="the text of a .proto, {file: chat.proto}, or a list of {file: ...} and {name: ..., text: ...}",
@@ -102,7 +105,7 @@ class Grpc(Connector):
             self.rules()
             return self
         files = self.files(folder)
-        self.calling(target, self.found(files), Timeouts())
+        self.calling(target, self.found(files, target.stream), Timeouts())
         if self.proto is None:
             return self
         kept = self.model_dump(mode="json", exclude_unset=True, exclude={"proto"})
@@ -120,7 +123,7 @@ class Grpc(Connector):
     ) -> AsyncIterator[Line]:
         _check(target)
         route = Route(target, secrets, gate, session, timeouts, __version__, self.schemes)
-        method = None if self._asks else self.found(self.files(None))
+        method = None if self._asks else self.found(self.files(None), target.stream)
         yield GrpcLine(self, route, Dialer(route, secrets.resolve), timeouts, method)
 
     def files(self, folder: Path | None) -> list[bytes]:
@@ -133,10 +136,10 @@ class Grpc(Connector):
         except (ValueError, OSError) as error:
             raise _wrong("descriptors" if self.descriptors else "proto", str(error)) from None
 
-    def found(self, files: list[bytes]) -> Method:
+    def found(self, files: list[bytes], stream: bool) -> Method:
         """Return the method. Raises DocumentError."""
         try:
-            return find_method(files, self.service, self.method)
+            return find_method(files, self.service, self.method, stream=stream)
         except ValueError as error:
             raise _wrong("service" if "service" in str(error) else "method", str(error)) from None
 
@@ -203,7 +206,7 @@ class GrpcLine:
                 timeout_s = self._timeouts.first_token / NS_PER_S
                 files = await reflect(channel, self._route, self._metadata, self._settings.service, timeout_s)
                 try:
-                    self._calling = self._made(self._settings.found(files))
+                    self._calling = self._made(self._settings.found(files, self._route.target.stream))
                 except DocumentError as error:
                     words = "; ".join(str(place) for place in error.places)
                     raise TargetFault(FaultKind.protocol, self._route.quote(words)) from None
