@@ -161,9 +161,7 @@ def test_a_renewal_after_a_401_is_no_timeout_of_the_target_however_long_it_takes
 def test_a_target_that_refuses_every_token_is_no_reason_to_ask_for_ever_more() -> None:
     tokens = Tokens()
     got = played(bot(lambda token: True), tokens, seconds=5)
-    assert {line.fault.detail for line in got.exchanges if line.fault} <= {
-        "401: token-number-2 is over".replace("token-number-2", "***")
-    }
+    assert {line.fault.detail for line in got.exchanges if line.fault} == {"401: *** is over"}
     assert len(tokens.asked_s) == 2
     assert "ten answers of 401" in got.last.stop
 
