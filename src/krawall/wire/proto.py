@@ -18,6 +18,7 @@ import msgspec
 from krawall.errors import PluginError
 
 _encode = msgspec.json.Encoder().encode
+_TEXT = 9  # FieldDescriptor.TYPE_STRING
 
 
 def library(name: str) -> Any:
@@ -40,7 +41,7 @@ class Method:
     """A method that is called: its path on the wire, who streams, and how messages become bytes.
 
     `encode` takes a JSON object and raises ValueError when it does not fit the request message; `decode` takes the bytes of a
-    reply message and raises ValueError when they are none.
+    reply message and raises ValueError when they are none. `takes` are the fields of the request message that are text.
     """
 
     path: str
@@ -48,6 +49,7 @@ class Method:
     server_streaming: bool
     encode: Callable[[bytes], bytes]
     decode: Callable[[bytes], bytes]
+    takes: tuple[str, ...]
 
     @property
     def words(self) -> str:
@@ -162,7 +164,8 @@ def _compiled(path: str, method: Any, pool: _Pool) -> Method:
             _tidy(document, method.output_type)
         return _encode(document)
 
-    return Method(path, method.client_streaming, method.server_streaming, encode, decode)
+    takes = tuple(each.name for each in method.input_type.fields if each.type == _TEXT and not each.is_repeated)
+    return Method(path, method.client_streaming, method.server_streaming, encode, decode, takes)
 
 
 def _is_odd(message: Any, seen: set[str]) -> bool:

@@ -72,7 +72,7 @@ async def test_the_service_of_the_tutorial_greets(stream: bool, options: dict[st
     with greeter() as port:
         target = target_of(
             preset="custom-grpc", url=f"grpc://127.0.0.1:{port}", stream=stream, options=options,
-            body={"name": "$message", "conversation_id": None}, request={"conversation_id": None},
+            body={"name": "$message"},
         )  # fmt: skip
         async with line_of(target) as line:
             await line.probe()

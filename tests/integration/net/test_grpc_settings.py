@@ -12,7 +12,9 @@ from krawall.errors import DocumentError, PluginError
 from krawall.mockbot.behaviour import Behaviour
 from krawall.mockbot.grpc import proto
 from krawall.mockbot.http import serve
-from krawall.testing.asking import ask, line_of, target_of
+from krawall.model.policy import Timeouts
+from krawall.plugins import registry
+from krawall.testing.asking import ask, line_of, prompt_of, target_of
 from krawall.wire.proto import library
 
 URL = "grpc://127.0.0.1:8011"
@@ -111,6 +113,26 @@ def test_what_grpc_does_not_have_is_refused(given: dict[str, Any], path: str) ->
     with pytest.raises(DocumentError) as caught:
         connector_of("grpc", {}).planned(target, None)
     assert [place.path for place in caught.value.places] == [path]
+
+
+@pytest.mark.parametrize(
+    ("fields", "body"),
+    [
+        ("string query = 1; string session_id = 2;", b'{"query":"hello","session_id":"c1"}'),
+        ("int32 message = 1; string text = 2;", b'{"text":"hello"}'),
+    ],
+)
+def test_a_message_goes_into_the_field_that_is_called_so(fields: str, body: bytes) -> None:
+    text = f'syntax = "proto3"; service S {{ rpc Ask (Q) returns (Q); }} message Q {{ {fields} }}'
+    settings = registry.load("connectors", "grpc").model_validate({"proto": text})
+    target = target_of(connector="grpc", url=URL)
+    calling = settings.calling(target, settings.found(settings.files(None), False), Timeouts())
+    assert calling.encode(prompt_of("hello", "c1")).shown == body
+
+
+def test_a_message_that_goes_nowhere_by_itself_is_asked_for() -> None:
+    text = 'syntax = "proto3"; service S { rpc Ask (Q) returns (Q); } message Q { string name = 1; }'
+    assert wrong(proto=text) == ("target.body", "say how the message goes; its fields of text are name")
 
 
 @pytest.mark.parametrize("options", [{"proto": proto(), "descriptors": "eA=="}, {"reflection": False}])

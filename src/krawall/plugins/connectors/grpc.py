@@ -30,6 +30,8 @@ from krawall.wire.proto import Method, find_method
 from krawall.wire.reply import compile_reply
 from krawall.wire.request import compile_request
 
+_QUESTIONS = ("message", "text", "query", "question", "prompt", "input", "content")
+_IDS = ("conversation_id", "session_id", "thread_id", "chat_id")
 _SAMPLES = (
     Prompt([Message("user", "hello")], "hello"),
     Prompt([Message("user", "hello")], "hello", "be brief", "c1"),
@@ -157,6 +159,8 @@ class Grpc(Connector):
             raise _wrong("per", f"{method.path} is {method.words}; only a bidirectional call can be kept")
         if self.opening and not method.client_streaming:
             raise _wrong("opening", f"{method.path} is {method.words}; its request is one message")
+        if target.body is None:
+            target = target.model_copy(update={"body": _body(method)})
         encode = opening = _encoder(target, method, "target.body")
         if method.client_streaming:
             first = target.model_copy(update={"body": self.opening, "request": {}})
@@ -215,6 +219,16 @@ class GrpcLine:
     def _made(self, method: Method) -> Calling:
         calling = self._settings.calling(self._route.target, method, self._timeouts)
         return dataclasses.replace(calling, metadata=self._metadata)
+
+
+def _body(method: Method) -> dict[str, str]:
+    """Return the message of a target that does not say how it goes, by the names of its fields. Raises DocumentError."""
+    question = next((name for name in _QUESTIONS if name in method.takes), None)
+    if question is None:
+        words = f"say how the message goes; its fields of text are {', '.join(method.takes) or 'none'}"
+        raise DocumentError("target", [Place("target.body", words)])
+    told = next((name for name in _IDS if name in method.takes), None)
+    return {question: "$message"} | ({told: "$conversation_id"} if told else {})
 
 
 def _encoder(target: Target, method: Method, place: str) -> Encode:
