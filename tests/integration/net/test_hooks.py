@@ -146,6 +146,53 @@ async def test_a_refresh_is_made_in_place_of_the_login():
     assert (shop.logins, shop.tokens) == (1, 2)
 
 
+async def test_where_a_refresh_is_refused_it_signs_in_anew():
+    shop = Shop(uses=2)
+    async with answering(shop) as url:
+        refresh = [{"url": f"{url}/gone", "take": {"token": "token"}}]
+        played = await conversation(url, login(url, refresh=refresh), "1", "2", "3")
+    assert [each.fault for each in played.exchanges] == [None] * 3
+    assert shop.calls == ["/login", "/token/ada", "/chat", "/chat", "/chat", "/gone", "/login", "/token/ada", "/chat"]
+
+
+async def test_what_is_taken_and_not_sent_again_is_no_secret():
+    """Seconds of validity stand in every second text."""
+
+    def server(path: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], object]:
+        if path == "/login":
+            return 200, {"x-token": "abcdef-123456"}, {"ttl": 3600, "name": "Ada Lovelace"}
+        return 200, {}, {"reply": f"3600 {headers['x-who']} and {headers['authorization']}"}
+
+    async with answering(server) as url:
+        call = {"url": f"{url}/login", "take": {"token": {"header": "X-Token"}, "ttl": "ttl", "name": "name"}}
+        send = {"authorization": "Token {token}", "x-who": "someone"}
+        played = await conversation(url, [{"login": {"calls": [call], "send": send, "expires in": "ttl"}}])
+    assert played.exchanges[0].heard == "3600 someone and Token ***"
+
+
+async def test_braces_that_name_no_taken_value_are_sent_as_they_are_and_a_value_is_not_looked_into():
+    seen: list[object] = []
+
+    def server(path: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], object]:
+        if path == "/one":
+            return 200, {}, {"id": "${BOT_PASSWORD} {token}/?#", "token": "t1"}
+        if path != "/chat":
+            seen.append((path, json.loads(body)))
+            return 200, {}, {"token": "t2"}
+        return 200, {}, {"reply": headers["authorization"]}
+
+    async with answering(server) as url:
+        calls = [
+            {"url": f"{url}/one", "take": {"id": "id", "token": "token"}},
+            {"url": f"{url}/two/{{id}}", "body": {"query": "{me {name}}", "deep": [{"id": "{id}"}]}, "take": {"token": "token"}},
+        ]  # fmt: skip
+        played = await conversation(url, [{"login": {"calls": calls}}])
+    assert seen == [
+        ("/two/%24%7BBOT_PASSWORD%7D%20%7Btoken%7D%2F%3F%23", {"query": "{me {name}}", "deep": [{"id": "${BOT_PASSWORD} {token}/?#"}]})
+    ]  # fmt: skip
+    assert played.exchanges[0].fault is None
+
+
 async def test_a_login_that_fails_says_which_call_and_no_secret():
     def refusing(path: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], object]:
         return 403, {}, {"error": body.decode()}
@@ -215,6 +262,10 @@ async def test_every_request_is_noted_by_its_fingerprint(tmp_path: Path):
         ([{"audit": {"text": True}}], "target.hooks.0.audit.text", "unknown key"),
         ([{"login": 5}], "target.hooks.0", "takes a mapping"),
         ([{"a": 1, "b": 2}], "target.hooks.0", "one word"),
+        ([{"login": {"calls": [{"url": "http://127.0.0.1/", "take": {"a": "b"}}]}}], "target.hooks.0.login", "no call takes 'token'; they take a"),
+        ([{"login": {"calls": [{"url": "http://127.0.0.1/", "body": {"user": {"password": "secret"}}}]}}], "target.hooks.0.login.calls.0", "looks like a secret"),
+        ([{"login": {"calls": [{"url": "http://127.0.0.1/", "headers": {"authorization": "Basic abc"}}]}}], "target.hooks.0.login.calls.0", "looks like a secret"),
+        ([{"login": {"calls": [{"url": "http://127.0.0.1/"}], "send": {"x-api-key": "plain"}}}], "target.hooks.0.login", "looks like a secret"),
         ([{"login": {"calls": [{"url": "http://127.0.0.1/", "form": {"password": "secret"}}]}}], "target.hooks.0.login.calls.0", "looks like a secret"),
     ],
 )  # fmt: skip

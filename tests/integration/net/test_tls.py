@@ -201,3 +201,20 @@ async def test_a_key_of_another_certificate_is_an_error(serve, ca, ours):
     other = ca.issue_cert("other.test").private_key_pem.bytes().decode()
     with pytest.raises(DocumentError, match="do not belong together"):
         await mutual(serve, ca, REFERENCES, ours | {"KEY": other})
+
+
+async def test_a_key_that_is_locked_asks_nobody_for_its_password(serve, ca, ours):
+    from cryptography.hazmat.primitives import serialization as form
+
+    key = form.load_pem_private_key(ours["KEY"].encode(), None)
+    locked = key.private_bytes(
+        form.Encoding.PEM, form.PrivateFormat.PKCS8, form.BestAvailableEncryption(b"canary-pass")
+    )
+    with pytest.raises(DocumentError, match="locked by a password") as trouble:
+        await mutual(serve, ca, REFERENCES, ours | {"KEY": locked.decode()})
+    assert trouble.value.places[0].path == "target.tls.key"
+
+
+def test_a_document_holds_no_certificate_and_no_key(ours):
+    with pytest.raises(ValueError, match="keep PEM text as a secret"):
+        target_of(url="https://127.0.0.1/", tls={"certificate": ours["CERT"], "key": ours["KEY"]})
