@@ -128,7 +128,7 @@ def test_sessions_are_filtered_and_ordered_by_the_address(page: Page, pages, loo
     expect(page.get_by_role("heading", level=1, name="Late parcel")).to_be_visible()
     look(page.url, "session")
     page.set_viewport_size({"width": 1440, "height": 900})
-    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Pause", exact=True).click()
     expect(page.get_by_role("button", name="Resume")).to_be_visible()
     page.set_viewport_size({"width": 1440, "height": 900})
     page.goto("/sessions")

@@ -99,7 +99,7 @@ def test_start_watch_change_the_load_pause_stop_and_read(page: Page, pages: Runn
     dialog.get_by_role("button", name="Change load").click()
     expect(page.locator('[data-live-value="users"]')).to_have_text("6", timeout=10_000)
 
-    page.get_by_role("button", name="Pause").first.click()
+    page.get_by_role("button", name="Pause", exact=True).click()
     expect(page.get_by_role("button", name="Resume")).to_be_visible()
     expect(page.locator(".head").get_by_text("Paused")).to_be_visible()
     page.get_by_role("button", name="Resume").click()

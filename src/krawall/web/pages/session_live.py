@@ -130,7 +130,7 @@ def log(facts: Facts) -> h.Node:
             ui.field("Search", "log-q", kind="search", hidden_label=True, more={"placeholder": "Search what was said and heard", "data-key": "/"}),
             ui.select("Show", "log-error", kinds, hidden_label=True, required=True),
             ui.select("Step", "log-step", [("", "All steps"), *steps], hidden_label=True, required=True) if len(steps) > 1 else None,
-            ui.button("Pause", symbol="pause", more={"id": "log-pause", "aria-pressed": "false"}) if facts.live else None,
+            ui.button("Pause log", symbol="pause", more={"id": "log-pause", "aria-pressed": "false"}) if facts.live else None,
             ui.button("Copy", symbol="copy", more={"id": "log-copy"}),
             h.span({"id": "log-count", "class": "muted"}),
         ],

@@ -99,7 +99,7 @@ class LogView extends HTMLElement {
     this.held = !this.held;
     button.setAttribute("aria-pressed", String(this.held));
     const words = one("span", button);
-    if (words) words.textContent = this.held ? "Go on" : "Pause";
+    if (words) words.textContent = this.held ? "Go on with log" : "Pause log";
     if (!this.held) this.reset();
   }
   /** @param {number} at */
