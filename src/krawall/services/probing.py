@@ -20,7 +20,7 @@ from contextlib import AsyncExitStack
 from typing import Literal
 
 from krawall.clock import monotonic_ns
-from krawall.engine.gate import Pinned
+from krawall.engine.gate import Hiding, Pinned
 from krawall.engine.mark import Stamps
 from krawall.engine.program import connector_of
 from krawall.errors import KrawallError
@@ -277,7 +277,7 @@ class _Test:
         async with AsyncExitStack() as stack:
             hooks = [await stack.enter_async_context(hook.open(around)) for hook in self._trial.hooks]
             try:
-                async with connector.open(target, secrets, gate, session, timeouts) as line:
+                async with connector.open(target, Hiding(secrets, self._redact), gate, session, timeouts) as line:
                     return await self._ask(line, hooks)
             except (TargetFault, KrawallError, _Failed) as error:
                 trouble = error  # raised outside: a hook's group of tasks would wrap it

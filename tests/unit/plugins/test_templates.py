@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 from random import Random
 from typing import Any
 
@@ -154,7 +155,7 @@ def _columns(path: Path) -> list[str]:
 @pytest.mark.parametrize("path", FILES[len(TEMPLATES) :], ids=lambda path: path.stem)
 def test_the_starter_and_the_examples_talk_to_this_machine_only(path: Path) -> None:
     scenario = read_scenario(path.read_text(encoding="utf-8"), path.name)
-    assert resolve(scenario.target).url.startswith("http://127.0.0.1:8010/")
+    assert urlsplit(resolve(scenario.target).url).hostname == "127.0.0.1"
     assert scenario.load is not None
 
 
