@@ -44,6 +44,7 @@ class Calling:
     metadata: Metadata
     deadline_s: float
     kept: bool = False
+    opens: bool = False  # there is an opening
     ends: tuple[Rule, ...] = ()
     finishes: bool = False
     complete: bool = False  # a stream without a finish reason is truncated
@@ -79,7 +80,7 @@ class GrpcChannel:
     """One user's connection: dialled when first needed, dialled again when it is gone."""
 
     __slots__ = (
-        "_aio", "_call", "_calling", "_channel", "_dialer", "_invoke", "_mark", "_prepare", "_route", "_said", "_slow_s", "_tap",
+        "_aio", "_call", "_calling", "_channel", "_dialer", "_invoke", "_kind", "_mark", "_prepare", "_route", "_said", "_slow_s", "_tap",
     )  # fmt: skip
 
     def __init__(self, route: Route, dialer: Dialer, prepare: Prepare, calling: Calling | None) -> None:
@@ -90,6 +91,7 @@ class GrpcChannel:
         self._calling = calling
         self._channel: Any = None
         self._invoke: Any = None
+        self._kind = ""
         self._call: Any = None  # what is under way, or kept
         self._said = _Said()
         self._slow_s = 0.0
@@ -182,9 +184,9 @@ class GrpcChannel:
         """
         method = calling.method
         try:
-            if method.client_streaming:
+            if method.client_streaming and (calling.kept or calling.opens or len(sending.messages) != 1):
                 await self._stream(calling, sending, prompt)
-            elif method.server_streaming:
+            elif method.client_streaming or method.server_streaming:
                 call = self._started(calling, prompt, "unary_stream", sending.messages[0])
                 await self._read(calling, call)
             else:
@@ -192,14 +194,26 @@ class GrpcChannel:
                 data = await call
                 self._take(calling, data)
         except self._aio.AioRpcError as error:
-            self._call = None
-            heard = self._said.heard or bool(error.initial_metadata())
-            fault = call_fault(self._route, error, heard=heard)
-            if fault.fault.kind is FaultKind.protocol and fault.fault.status != _UNIMPLEMENTED:
-                await self.close()  # whoever speaks something else is not asked again on the same connection
-            raise fault from None
+            raise await self._failed(error) from None
         if not calling.kept or self._said.error:
             self._hang_up()
+
+    async def _failed(self, error: Any) -> TargetFault:
+        """Return the fault of a failed call. A connection that broke, or speaks something else, is not asked again.
+
+        Raises:
+            Lost: nothing had come.
+        """
+        self._call = None
+        spoilt = True
+        try:
+            fault = call_fault(self._route, error, heard=self._said.heard or bool(error.initial_metadata()))
+            kind, status = fault.fault.kind, fault.fault.status
+            spoilt = kind is FaultKind.truncated or (kind is FaultKind.protocol and status != _UNIMPLEMENTED)
+            return fault
+        finally:
+            if spoilt:
+                await self.close()
 
     def _started(self, calling: Calling, prompt: Prompt, kind: str, *messages: bytes) -> Any:
         """Begin a call; what is not a stream of requests is sent with it."""
@@ -210,8 +224,8 @@ class GrpcChannel:
             except ValueError as error:
                 raise TargetFault(FaultKind.protocol, str(error)) from None
             who = (*((name, value) for name, value in who if name not in prompt.extra), *extra)
-        if self._invoke is None:
-            self._invoke = getattr(self._channel, kind)(calling.method.path)
+        if self._invoke is None or self._kind != kind:
+            self._invoke, self._kind = getattr(self._channel, kind)(calling.method.path), kind
         deadline = None if calling.kept else calling.deadline_s
         if messages:
             self._mark.sent()

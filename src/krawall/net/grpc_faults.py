@@ -38,7 +38,7 @@ _NO_WAY = "failed to connect to all addresses"
 _REASON = re.compile(r"last error: \w+: (?:ipv[46]:\S+: )?")
 _LOST = re.compile(
     r"(?:Stream removed \()?(?:Socket closed|Connection reset|Broken pipe|Transport closed|recvmsg|GOAWAY|Endpoint|keepalive)"
-    r"|Stream removed \("
+    r"|Stream removed \(|Internal error from Core"
 )
 _PARSED = re.compile(
     r"Failed parsing HTTP/2|HTTP2|http1\.x|Data frame|larger than max|decompress|compressed", re.IGNORECASE
@@ -99,6 +99,8 @@ def call_fault(route: Route, error: Any, *, heard: bool) -> TargetFault:
 
 def _lost(route: Route, code: str, details: str, *, heard: bool) -> TargetFault:
     words = route.quote(details.removeprefix("Stream removed (").removesuffix(")"))
+    if details.startswith("Internal"):  # writing failed; the server's own status is lost then
+        code, words = "UNAVAILABLE", "the server ended the call before all of it was sent"
     if code == "UNAVAILABLE":
         if not heard:
             raise Lost(f"the connection ended without an answer: {words}")

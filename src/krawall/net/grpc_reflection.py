@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from krawall.model.exchange import FaultKind, TargetFault
@@ -27,7 +27,7 @@ async def reflect(channel: Any, route: Route, metadata: Metadata, service: str, 
     """
     aio = load()
     for name in _SERVICES:
-        call = channel.stream_stream(f"/{name}/ServerReflectionInfo")(metadata=metadata, timeout=timeout_s)
+        call = partial(channel.unary_unary(f"/{name}/ServerReflectionInfo"), metadata=metadata, timeout=timeout_s)
         try:
             return await _Asking(call).everything(service)
         except aio.AioRpcError as error:
@@ -35,8 +35,6 @@ async def reflect(channel: Any, route: Route, metadata: Metadata, service: str, 
                 raise _fault(route, error) from None
         except ValueError as error:
             raise TargetFault(FaultKind.protocol, route.quote(f"reflection: {error}")) from None
-        finally:
-            call.cancel()
     raise TargetFault(FaultKind.protocol, "the server has no reflection; give its .proto in `options`", status=501)
 
 
@@ -48,12 +46,14 @@ def _fault(route: Route, error: Any) -> TargetFault:
 
 
 class _Asking:
-    """One call of the protocol: questions and answers take turns. The messages of both versions are the same."""
+    """Questions, a call for each: on the wire a stream of one message is no other than one message.
 
-    def __init__(self, call: Any) -> None:
+    The messages of both versions of the protocol are the same.
+    """
+
+    def __init__(self, call: Callable[[bytes], Awaitable[bytes]]) -> None:
         self._call = call
         self._protos = library("grpc_reflection.v1alpha.reflection_pb2")
-        self._aio = load()
         self._files: dict[str, bytes] = {}
 
     async def everything(self, service: str) -> list[bytes]:
@@ -85,13 +85,7 @@ class _Asking:
             raise ValueError(f"more than {_MOST_FILES} files or {_MOST_BYTES:,} bytes")
 
     async def _ask(self, **question: str) -> Any:
-        try:
-            await self._call.write(self._protos.ServerReflectionRequest(**question).SerializeToString())
-        except asyncio.InvalidStateError:
-            raise ValueError("the server ended the call") from None
-        data = await self._call.read()
-        if data is self._aio.EOF:
-            raise ValueError("the server ended the call")
+        data = await self._call(self._protos.ServerReflectionRequest(**question).SerializeToString())
         answer = _parsed(self._protos.ServerReflectionResponse, data)
         if answer.HasField("error_response"):
             raise ValueError(answer.error_response.error_message or f"error {answer.error_response.error_code}")

@@ -138,6 +138,7 @@ async def test_times_are_those_of_the_oracle() -> None:
         assert len(answer.mark.gaps_us) == record.tokens - 1
 
 
+@pytest.mark.parametrize("method", ["Stream", "Talk"])
 @pytest.mark.parametrize(
     ("settings", "kind", "status"),
     [
@@ -152,7 +153,9 @@ async def test_times_are_those_of_the_oracle() -> None:
         ({"truncate": 1.0}, FaultKind.truncated, 200),
     ],
 )  # fmt: skip
-async def test_what_the_bot_is_told_to_do_becomes_a_fault(settings: Any, kind: FaultKind, status: int | None) -> None:
+async def test_what_the_bot_is_told_to_do_becomes_a_fault(
+    method: str, settings: Any, kind: FaultKind, status: int | None
+) -> None:
     reply = REPLY | {"ends": True}
     async with (
         bot(tokens="40", seed=5, **settings) as server,

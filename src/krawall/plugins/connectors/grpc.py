@@ -173,6 +173,7 @@ class Grpc(Connector):
             (),
             (self.deadline or timeouts.turn) / NS_PER_S,
             self.per == "user",
+            bool(self.opening),
             self.rules(),
             bool(target.reply.finish),
             target.reply.ends and method.server_streaming,
