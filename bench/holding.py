@@ -33,7 +33,7 @@ def holding(table: Table, short: bool) -> None:
             server.behave(latency="900ms", first_token="500ms", gap="40ms", tokens="10")
             wanted = scenario(
                 server.url, {"users": USERS, "duration": f"{seconds}s"},
-                {"loop": 1000, "steps": [{"message": "And what about number {{ turn }}?"}]}, stream=kind == "sse",
+                {"loop": 10, "steps": [{"message": "And what about number {{ turn }}?"}]}, stream=kind == "sse",
                 window="last 4 turns", timeouts={"session": f"{seconds}s"}, target=target(server),
             )  # fmt: skip
             with played(table, [server.pid], wanted, seconds + 90) as session:
