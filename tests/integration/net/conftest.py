@@ -1,4 +1,4 @@
-"""Every test runs on the event loop that ships and on the one that is there when it cannot be installed."""
+"""Tests run on the event loop that ships; those of connections also on the one that is there when it cannot be installed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,20 @@ from krawall.testing.hostile import Action, read
 Try = Callable[..., Awaitable[Answer]]
 
 
-def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    return {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
+BOTH = {
+    "test_net_connections.py",
+    "test_http_replies.py",
+    "test_sse_streams.py",
+    "test_tls.py",
+    "test_websocket_connections.py",
+}
+"""Files whose tests touch the loop itself; to run the others on one loop only keeps the suite short."""
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    if item.path.name in BOTH:
+        return {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(autouse=True)
