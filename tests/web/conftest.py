@@ -89,16 +89,19 @@ def serving(settings: Settings) -> Iterator[Pages]:
     over = asyncio.Event()
 
     async def main() -> None:
-        try:
-            async with _serving(settings) as (app, url):
-                ready.set_result(Pages(app, loop, url))
-                await over.wait()
-        except BaseException as error:
-            if not ready.done():
-                ready.set_exception(error)
-            raise
+        async with _serving(settings) as (app, url):
+            ready.set_result(Pages(app, loop, url))
+            await over.wait()
 
-    thread = threading.Thread(target=lambda: loop.run_until_complete(main()), name="pages")
+    def run() -> None:
+        task = loop.create_task(main())
+        loop.run_until_complete(asyncio.wait([task]))
+        if not ready.done():
+            ready.set_exception(task.exception() or RuntimeError("the server ended before it was ready"))
+        else:
+            task.result()
+
+    thread = threading.Thread(target=run, name="pages")
     thread.start()
     try:
         yield ready.result(60)

@@ -15,6 +15,7 @@ from krawall.model.hook import Fetched
 from krawall.model.target import Target
 from krawall.net.dial import dial, tls_context
 from krawall.net.http1 import Closed, Connection
+from krawall.net.whole import Whole
 from krawall.version import __version__
 from krawall.wire.auth import can_be_sent
 
@@ -56,7 +57,7 @@ class Fetcher:
             self._context = tls_context(site, self._target.ca_file, self._target.tls, self._resolve)
         context = self._context if site.secure else None
         payload = self._head(method, site, headers or {}, len(body)) + body
-        receiver = _Whole()
+        receiver = Whole()
         try:
             async with asyncio.timeout(timeout_ns / NS_PER_S):
                 connection, _ = await dial(site, addresses, context, timeout_ns, MOST_HEAD, MOST_BODY, _Keeping)
@@ -105,24 +106,3 @@ class _Keeping(Connection):
         before = self._headers.get(name)
         separator = b"\n" if name == b"set-cookie" else b", "  # RFC 9110 section 5.3
         self._headers[name] = value if before is None else before + separator + value
-
-
-class _Whole:
-    """Collects an answer."""
-
-    def __init__(self) -> None:
-        self.status = 0
-        self.headers: dict[bytes, bytes] = {}
-        self.parts: list[bytes] = []
-
-    def on_byte(self, at_ns: int) -> None:
-        """Nobody asks when it came."""
-
-    def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:
-        """Keep the head."""
-        self.status, self.headers = status, headers
-
-    def on_body(self, data: bytes, at_ns: int) -> bool:
-        """Keep the bytes."""
-        self.parts.append(data)
-        return False

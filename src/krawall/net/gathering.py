@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from krawall.model.base import NS_PER_S
 from krawall.model.connector import Mark
-from krawall.model.exchange import FaultKind, Reply, TargetFault, Usage
+from krawall.model.exchange import FaultKind, Reply, TargetFault
 from krawall.net.caller import Route, unreadable
+from krawall.net.said import Said
 from krawall.wire.document import decode_any
 from krawall.wire.paths import Path
-from krawall.wire.reply import Found, NotMapped, Reader, merge_usage
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """Holds for a message in which something stands at `path`, and is `equals` where that is given."""
-
-    path: Path
-    equals: str | int | float | bool | None = None
-
-    def holds(self, document: object) -> bool:
-        """Say whether it holds."""
-        found = self.path.find(document)
-        return bool(found) if self.equals is None else self.equals in found
+from krawall.wire.reply import NotMapped, Reader
+from krawall.wire.rules import Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,25 +43,6 @@ class Manners:
         return bool(self.ends or self.ignored or self.match)
 
 
-@dataclass(slots=True)
-class _Said:
-    """What a reply has said so far."""
-
-    text: list[str] = field(default_factory=list)
-    size: int = 0
-    usage: Usage | None = None
-    finish: str | None = None
-    error: str | None = None
-    conversation_id: str | None = None
-
-    def keep(self, found: Found) -> None:
-        self.finish = found.finish or self.finish
-        self.error = found.error or self.error
-        self.conversation_id = found.conversation_id or self.conversation_id
-        if found.usage:
-            self.usage = merge_usage(self.usage, found.usage)
-
-
 class Gathering:
     """Reads the messages of one user's connection. Lives as long as its user; one question at a time."""
 
@@ -91,13 +61,13 @@ class Gathering:
         self._greetings = 0
         self._id = ""
         self._last_ns = 0
-        self._said = _Said()
+        self._said = Said()
         self.heard = False  # a message came since the question
 
     def greet(self, messages: int) -> asyncio.Future[None]:
         """Return what is done when the server has said so many messages of its own."""
         self._greetings = messages
-        self._said = _Said()
+        self._said = Said()
         self._future = future = self._loop.create_future()
         if not messages:
             future.set_result(None)
@@ -112,7 +82,7 @@ class Gathering:
         """Return what is done when the reply is complete; `question` is the id to match. Raises what ends it as TargetFault."""
         self._mark = mark
         self._id = question
-        self._said = _Said()
+        self._said = Said()
         self.heard = False
         self._future = future = self._loop.create_future()
         return future
@@ -123,22 +93,11 @@ class Gathering:
         Raises:
             TargetFault: the target said that it failed, or nothing.
         """
-        said, text = self._said, "".join(self._said.text)
-        if said.error:
-            raise TargetFault(FaultKind.server, self._route.quote(said.error), usage=said.usage, text=text)
-        if not mark.tokens():
-            raise TargetFault(FaultKind.protocol, "the reply is empty", usage=said.usage)
-        return Reply(text, None, said.usage, said.finish, said.conversation_id)
+        return self._said.reply(self._route, mark)
 
     def failed(self, fault: TargetFault) -> TargetFault:
         """Return the fault with what had been said before it."""
-        said, known = self._said, fault.fault
-        if fault.usage is not None or not (said.usage or said.text):
-            return fault
-        return TargetFault(
-            known.kind, known.detail, status=known.status, retry_after_ns=known.retry_after_ns,
-            usage=said.usage, text="".join(said.text),
-        )  # fmt: skip
+        return self._said.before(fault)
 
     def forget(self) -> None:
         """Nobody waits any more."""
@@ -164,9 +123,7 @@ class Gathering:
             self._greeting(data)
             return
         self.on_byte(at_ns)
-        self._said.size += len(data)
-        if self._said.size > self._route.target.sizes.body:
-            raise TargetFault(FaultKind.protocol, f"the reply is larger than {self._route.target.sizes.body:,} bytes")
+        self._said.grow(len(data), self._route.target.sizes.body)
         if self._take(data, at_ns) or last:
             self._quiet()
             future.set_result(None)
@@ -223,13 +180,7 @@ class Gathering:
             found = read(data)
         except NotMapped as error:
             raise unreadable(self._route, read, data, error, 0) from None
-        if found.text:
-            self._said.text.append(found.text)
-            self._mark.token(found.text, at_ns)
-        elif found.reasoning or found.tool:
-            self._mark.token(found.reasoning or "", at_ns, False)
-        if found.finish or found.usage or found.error or found.conversation_id:
-            self._said.keep(found)
+        self._said.take(found, at_ns, self._mark)
 
     def _listen_on(self, for_ns: int) -> None:
         if self._timer is None:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from krawall.model.base import NS_PER_S
 from krawall.model.connector import Mark, Tap
-from krawall.model.exchange import FaultKind, Prompt, Reply, TargetFault, Usage
+from krawall.model.exchange import FaultKind, Prompt, Reply, TargetFault
 from krawall.net.caller import Route, unreadable
-from krawall.net.gathering import Rule
 from krawall.net.grpc_dial import Dialer, Metadata, metadata
 from krawall.net.grpc_faults import Lost, call_fault
+from krawall.net.said import Said
 from krawall.wire.document import decode_any
 from krawall.wire.proto import Method
-from krawall.wire.reply import Found, NotMapped, Reader, merge_usage
+from krawall.wire.reply import Found, NotMapped, Reader
+from krawall.wire.rules import Rule
 
 Encode = Callable[[Prompt], "Outgoing"]
 
@@ -56,31 +57,11 @@ _UNIMPLEMENTED = 501
 Prepare = Callable[[Any], Awaitable[Calling]]
 
 
-@dataclass(slots=True)
-class _Said:
-    """What a reply has said so far."""
-
-    text: list[str] = field(default_factory=list)
-    size: int = 0
-    heard: bool = False
-    usage: Usage | None = None
-    finish: str | None = None
-    error: str | None = None
-    conversation_id: str | None = None
-
-    def keep(self, found: Found) -> None:
-        self.finish = found.finish or self.finish
-        self.error = found.error or self.error
-        self.conversation_id = found.conversation_id or self.conversation_id
-        if found.usage:
-            self.usage = merge_usage(self.usage, found.usage)
-
-
 class GrpcChannel:
     """One user's connection: dialled when first needed, dialled again when it is gone."""
 
     __slots__ = (
-        "_aio", "_call", "_calling", "_channel", "_dialer", "_invoke", "_kind", "_mark", "_prepare", "_route", "_said", "_slow_s", "_tap",
+        "_aio", "_call", "_calling", "_channel", "_dialer", "_heard", "_invoke", "_kind", "_mark", "_prepare", "_route", "_said", "_slow_s", "_tap",
     )  # fmt: skip
 
     def __init__(self, route: Route, dialer: Dialer, prepare: Prepare, calling: Calling | None) -> None:
@@ -93,13 +74,15 @@ class GrpcChannel:
         self._invoke: Any = None
         self._kind = ""
         self._call: Any = None  # what is under way, or kept
-        self._said = _Said()
+        self._said = Said()
+        self._heard = False  # a message of the reply came
         self._slow_s = 0.0
         self._tap: Tap | None = None
 
     async def exchange(self, prompt: Prompt, mark: Mark) -> Reply:
         """Call, and read to the end of the reply."""
-        self._said = _Said()
+        self._said = Said()
+        self._heard = False
         self._mark = mark
         try:
             fresh = await self._connected(mark)
@@ -116,8 +99,8 @@ class GrpcChannel:
             raise
         except TargetFault as fault:
             self._hang_up()
-            raise self._whole(fault) from None
-        return self._outcome(calling)
+            raise self._said.before(fault) from None
+        return self._said.reply(self._route, mark, 200)
 
     # The connection -----------------------------------------------------------------------------------
 
@@ -207,7 +190,7 @@ class GrpcChannel:
         self._call = None
         spoilt = True
         try:
-            fault = call_fault(self._route, error, heard=self._said.heard or bool(error.initial_metadata()))
+            fault = call_fault(self._route, error, heard=self._heard or bool(error.initial_metadata()))
             kind, status = fault.fault.kind, fault.fault.status
             spoilt = kind is FaultKind.truncated or (kind is FaultKind.protocol and status != _UNIMPLEMENTED)
             return fault
@@ -252,7 +235,7 @@ class GrpcChannel:
         except asyncio.InvalidStateError:  # it is over already: reading tells how
             self._mark.sent()
         await self._read(calling, call)
-        if self._call is None and not new and not self._said.heard:
+        if self._call is None and not new and not self._heard:
             raise Lost("the server had ended the call")
 
     async def _read(self, calling: Calling, call: Any) -> None:
@@ -266,19 +249,17 @@ class GrpcChannel:
             if self._slow_s:
                 await asyncio.sleep(self._slow_s)
         self._call = None
-        truncated = self._said.heard if calling.kept else calling.complete and not self._said.finish
+        truncated = self._heard if calling.kept else calling.complete and not self._said.finish
         if truncated and not self._said.error:
             raise TargetFault(FaultKind.truncated, "the stream ended before its end", status=200)
 
     def _take(self, calling: Calling, data: bytes) -> bool:
         """Read a message; return whether it ends the reply before the call does."""
         at_ns, said, mark = self._mark.now(), self._said, self._mark
-        if not said.heard:
-            said.heard = True
+        if not self._heard:
+            self._heard = True
             mark.byte(at_ns)
-        said.size += len(data)
-        if said.size > self._route.target.sizes.body:
-            raise TargetFault(FaultKind.protocol, f"the reply is larger than {self._route.target.sizes.body:,} bytes")
+        said.grow(len(data), self._route.target.sizes.body)
         mark.event(at_ns)
         try:
             body = calling.method.decode(data)
@@ -291,34 +272,8 @@ class GrpcChannel:
             found = read(body)
         except NotMapped as error:
             raise unreadable(self._route, read, body, error, 200) from None
-        if found.text:
-            said.text.append(found.text)
-            mark.token(found.text, at_ns)
-        elif found.reasoning or found.tool:
-            mark.token(found.reasoning or "", at_ns, False)
-        if found.finish or found.usage or found.error or found.conversation_id:
-            said.keep(found)
+        said.take(found, at_ns, mark)
         return bool(found.error) or _ends(calling, found, body)
-
-    # The reply ----------------------------------------------------------------------------------------
-
-    def _whole(self, fault: TargetFault) -> TargetFault:
-        """Return the fault with what had been said before it."""
-        said, known = self._said, fault.fault
-        if fault.usage is not None or not (said.usage or said.text):
-            return fault
-        return TargetFault(
-            known.kind, known.detail, status=known.status, retry_after_ns=known.retry_after_ns,
-            usage=said.usage, text="".join(said.text),
-        )  # fmt: skip
-
-    def _outcome(self, calling: Calling) -> Reply:
-        said, text = self._said, "".join(self._said.text)
-        if said.error:
-            raise TargetFault(FaultKind.server, self._route.quote(said.error), status=200, usage=said.usage, text=text)
-        if not self._mark.tokens():
-            raise TargetFault(FaultKind.protocol, "the reply is empty", status=200, usage=said.usage)
-        return Reply(text, 200, said.usage, said.finish, said.conversation_id)
 
     def listen(self, tap: Tap | None) -> None:
         """Let somebody hear the messages, as JSON."""

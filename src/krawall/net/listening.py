@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from krawall.model.connector import Mark, Tap
 from krawall.model.exchange import FaultKind, Prompt, Reply, TargetFault
-from krawall.net.caller import Caller, Route, status_fault, words_of
+from krawall.net.caller import OURS, Caller, Route, status_fault, words_of
 from krawall.net.gathering import Gathering, Manners
 from krawall.net.http1 import Closed, Connection
+from krawall.net.whole import Whole
 from krawall.wire.reply import Reader
 from krawall.wire.sse import EventParser
 
@@ -82,7 +83,9 @@ class ListeningChannel:
         connection, took = await self._route.connect(sys.maxsize)  # a stream has no end; each reply has its bound
         mark.dialled(took)
         connection.slow_s = self._slow_ns / 1e9
-        extra = "".join(f"{name}: {value}\r\n" for name, value in prompt.extra.items()).encode("latin-1")
+        extra = "".join(f"{name}: {value}\r\n" for name, value in prompt.extra.items() if name not in OURS).encode(
+            "latin-1"
+        )
         greeted = self._gathering.greet(self._listening.greeting)
         self._stream = Stream(self._route, self._reader, self._gathering, connection, self._listening.last)
         self._stream.tap = self._tap
@@ -90,7 +93,7 @@ class ListeningChannel:
         await greeted
 
     async def _send(self, prompt: Prompt, mark: Mark) -> None:
-        answer = _Answer()
+        answer = Whole()
         try:
             await self._caller.call(prompt, mark, answer)
         except Closed as closed:
@@ -200,24 +203,3 @@ class Stream:
             self._begun.set_exception(fault)
         elif isinstance(fault, TargetFault):
             self._gathering.on_gone(fault)
-
-
-class _Answer:
-    """The answer to a sent message; the reply comes on the stream."""
-
-    def __init__(self) -> None:
-        self.status = 0
-        self.headers: dict[bytes, bytes] = {}
-        self.parts: list[bytes] = []
-
-    def on_byte(self, at_ns: int) -> None:
-        """No byte of a reply."""
-
-    def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:
-        """Keep the head."""
-        self.status, self.headers = status, headers
-
-    def on_body(self, data: bytes, at_ns: int) -> bool:
-        """Keep the bytes."""
-        self.parts.append(data)
-        return False

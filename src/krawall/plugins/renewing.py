@@ -12,11 +12,16 @@ States of it, and what a request does in each:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import msgspec
 
 from krawall.errors import KrawallError
 from krawall.model.base import NS_PER_S, Record
-from krawall.model.exchange import FaultKind, Prompt, TargetFault
+from krawall.model.exchange import Fault, FaultKind, Prompt, Reply, TargetFault
+from krawall.model.hook import Hooked
 from krawall.wire.auth import can_be_sent
 
 FIRST_REST_S = 0.5
@@ -145,3 +150,44 @@ class Renewing:
         self._timer = None
         if self._pass is not None:
             self._timer = asyncio.get_running_loop().call_later(max(0.0, wait_s), self._in_background)
+
+
+class Carrying(Hooked):
+    """A hook whose part is to carry a pass: before each request, renewed when it runs out or is refused. `get`: see `Renewing`."""
+
+    def __init__(self, early_ns: int, now: Callable[[], int]) -> None:
+        self._renewing = Renewing(self.get, early_ns, now)
+
+    @abstractmethod
+    async def get(self, refused: bool) -> Pass:
+        """Ask for a pass; `refused`: the one at hand was.
+
+        Raises:
+            TargetFault: there is none to be had.
+        """
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[Hooked]:
+        """Be open until the block ends."""
+        try:
+            yield self
+        finally:
+            await self._renewing.close()
+
+    async def prepare(self) -> None:
+        """Get the first pass."""
+        await self._renewing.current()
+
+    async def before_send(self, prompt: Prompt) -> Prompt:
+        """Add its headers."""
+        held = await self._renewing.current()
+        return msgspec.structs.replace(prompt, extra={**prompt.extra, **held.headers})
+
+    async def after_receive(self, prompt: Prompt, reply: Reply) -> Reply:
+        """It was good."""
+        self._renewing.accepted()
+        return reply
+
+    async def on_error(self, prompt: Prompt, fault: Fault) -> bool:
+        """A 401 asks for another, unless somebody has got one meanwhile."""
+        return fault.status == 401 and await self._renewing.refused(prompt)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from krawall.guard.hosts import Site
+from krawall.ids import new_id
 from krawall.model.exchange import TargetFault
-from krawall.model.plan import Granted, Plan
-from krawall.model.target import Target
+from krawall.model.plan import Plan
 from krawall.net.dial import dial, tls_context
 from krawall.net.http1 import Closed
 from krawall.version import __version__
@@ -47,13 +47,13 @@ class Looked:
 async def look_up(plan: Plan, site: Site, paths: Sequence[str]) -> dict[str, Looked]:
     """Return what each path answers to a GET, no faster than the host's tier allows. Stops when nobody answers."""
     found: dict[str, Looked] = {}
-    per_s = plan.granted.requests_per_s
+    per_s, session = plan.granted.requests_per_s, new_id("tst")
     for path in dict.fromkeys(paths):
         if found and per_s:
             await asyncio.sleep(1 / per_s)
         try:
             async with asyncio.timeout(ANSWER_S):
-                found[path] = await _get(plan.target, plan.granted, site, path)
+                found[path] = await _get(plan, site, path, session)
         except (TargetFault, Closed, TimeoutError):
             found[path] = Looked()
             if len(found) == 1:
@@ -61,13 +61,20 @@ async def look_up(plan: Plan, site: Site, paths: Sequence[str]) -> dict[str, Loo
     return found
 
 
-async def _get(target: Target, granted: Granted, site: Site, path: str) -> Looked:
-    context = tls_context(site, target.ca_file)
-    connection, _ = await dial(site, granted.addresses, context, round(ANSWER_S * 1e9), MOST_HEAD, MOST_BODY)
+async def _get(plan: Plan, site: Site, path: str, session: str) -> Looked:
+    context = tls_context(site, plan.target.ca_file)
+    connection, _ = await dial(site, plan.granted.addresses, context, round(ANSWER_S * 1e9), MOST_HEAD, MOST_BODY)
     looked = Looked()
-    head = f"GET {path} HTTP/1.1\r\nhost: {site.authority}\r\nuser-agent: krawall/{__version__}\r\naccept: application/json\r\nconnection: close\r\n\r\n"
+    headers = {
+        "host": site.authority,
+        "user-agent": f"krawall/{__version__}",
+        "x-krawall-session": session,
+        "accept": "application/json",
+        "connection": "close",
+    }
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     try:
-        await connection.request(head.encode("latin-1"), looked)
+        await connection.request(f"GET {path} HTTP/1.1\r\n{lines}\r\n".encode("latin-1"), looked)
     finally:
         connection.abort()
     looked.body = b"".join(looked.parts)

@@ -17,9 +17,10 @@ from krawall.model.target import SavedTarget, Target
 from krawall.services.documents import Documents, Given
 from krawall.services.probing import Outcome, Told, probe
 from krawall.services.starting import Planner, Rules, StartSession
-from krawall.services.trials import BUDGET, MESSAGE, Trial, references, trial
+from krawall.services.trials import BUDGET, MESSAGE, Trial, trial
 from krawall.store.store import Store
 from krawall.vault import Vault
+from krawall.wire.auth import secrets_of
 
 _DRAFT = "draft"
 
@@ -91,7 +92,7 @@ class Targets:
 
     async def _opened(self, target: Target) -> Opened:
         try:
-            sealed = await self._store.credentials.sealed(references(target))
+            sealed = await self._store.credentials.sealed(sorted(secrets_of(target)))
         except NotFound as error:
             raise DocumentError("target", [Place("", error.message)], hint=error.hint) from None
         return Opened({name: self._vault.unseal(name, blob) for name, blob in sealed.items()})

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from krawall.errors import Refused, Unreachable
-from krawall.model.auth import REFERENCE
 from krawall.model.connector import Secrets
 from krawall.model.hook import Hook
 from krawall.model.plan import Plan
 from krawall.model.scenario import Scenario
 from krawall.model.target import Target
+from krawall.net.caller import secret_values
 from krawall.plugins.assemble import assemble, scenario_from
 from krawall.plugins.hooking import hooks_of
 from krawall.services.planning import Overrides, make_plan
@@ -69,7 +69,7 @@ def trial(
     """
     if plan is None:
         return Trial(target, secrets, [], plan, trouble, message)
-    values = [secrets.resolve(f"${{{name}}}") for name in references(plan.target)]
+    values = secret_values(plan.target, secrets)
     return Trial(plan.target, secrets, values, plan, trouble, message, hooks_of(plan.target))
 
 
@@ -78,16 +78,3 @@ def _scenario(target: Target | None) -> Scenario:
     assemble()
     given = {"name": "connection test", "steps": [MESSAGE], "budget": BUDGET}
     return scenario_from(given, "connection test").model_copy(update={"target": target})
-
-
-def references(target: Target) -> list[str]:
-    """Return the names of everything secret that a target refers to, sorted."""
-    return sorted({name for text in _texts(target.model_dump(mode="json")) for name in REFERENCE.findall(text)})
-
-
-def _texts(value: object) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, dict):
-        return [text for inner in value.values() for text in _texts(inner)]
-    return [text for inner in value for text in _texts(inner)] if isinstance(value, list) else []

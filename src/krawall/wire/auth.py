@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from krawall.errors import DocumentError, Place
 from krawall.model.auth import REFERENCE
@@ -51,15 +51,16 @@ def query(target: Target, resolve: Resolve) -> list[tuple[str, str]]:
 def secrets_of(target: Target) -> set[str]:
     """Return the names of all references in the target's URL, headers, auth, certificates and hooks, and its connector's settings."""
     parts = target.model_dump(mode="json", include={"url", "headers", "auth", "tls", "hooks", "options"})
-    return {name for text in _texts(parts) for name in REFERENCE.findall(text)}
+    return references_in(parts)
 
 
-def _texts(value: object) -> Iterator[str]:
+def references_in(value: object) -> set[str]:
+    """Return the names of all references in the texts of plain data, however deep."""
     if isinstance(value, str):
-        yield value
-    elif isinstance(value, (dict, list)):
-        for inner in value.values() if isinstance(value, dict) else value:
-            yield from _texts(inner)
+        return set(REFERENCE.findall(value))
+    if isinstance(value, dict):
+        return set().union(*map(references_in, value.values()))
+    return set().union(*map(references_in, value)) if isinstance(value, list) else set()
 
 
 def can_be_sent(name: str, value: str) -> bool:

@@ -24,7 +24,6 @@ from krawall.archive.segments import open_segment
 from krawall.clock import monotonic_ns
 from krawall.engine.process import Child, child
 from krawall.errors import Conflict, KrawallError, NotFound, PluginError, Unavailable
-from krawall.model.auth import REFERENCE
 from krawall.model.base import NS_PER_S
 from krawall.model.exchange import Told
 from krawall.model.job import PlayShard
@@ -32,6 +31,7 @@ from krawall.model.plan import ShardSpec
 from krawall.model.progress import Orders, Progress
 from krawall.model.session import Session, Shard, State
 from krawall.services.directory import SessionDirectory
+from krawall.wire.auth import references_in
 from krawall.worker.equipment import equipped
 from krawall.worker.link import ENDED, ShardLink
 from krawall.worker.tools import Tools
@@ -220,16 +220,7 @@ async def _drop(changes: AsyncIterator[Orders]) -> None:
 def references(plan: bytes) -> list[str]:
     """Return the names of the credentials that a plan's target and sinks refer to, sorted."""
     whole = msgspec.json.decode(plan)
-    referring = [whole["target"], whole["scenario"].get("sinks", [])]
-    return sorted({found for text in _texts(referring) for found in REFERENCE.findall(text)})
-
-
-def _texts(value: object) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, dict):
-        return [text for inner in value.values() for text in _texts(inner)]
-    return [text for inner in value for text in _texts(inner)] if isinstance(value, list) else []
+    return sorted(references_in([whole["target"], whole["scenario"].get("sinks", [])]))
 
 
 def done(directory: SessionDirectory, shard: int) -> list[int]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -193,31 +194,40 @@ async def served(desk: Desk, authority: trustme.CA | None, *, reflected: bool) -
         await server.stop(0)
 
 
-def grpc_stage(authority: trustme.CA | None, ca_file: Path, *, stream: bool, reflected: bool) -> Any:
+@dataclass(frozen=True)
+class Tls:
+    authority: trustme.CA
+    ca_file: Path
+    vouched: Callable[..., ssl.SSLContext]
+
+
+def grpc_stage(tls: Tls | None, *, stream: bool, reflected: bool) -> Any:
     @asynccontextmanager
     async def stage(how: str) -> AsyncIterator[Scene]:
         desk = Desk(how)
         async with AsyncExitStack() as stack:
             other = await stack.enter_async_context(hostile([gone()]))
             if how in ("vanishing", "cut", "garbage", "moved"):
-                context = server_context(authority) if authority else None
+                context = tls.vouched("h2") if tls else None
                 scripts = wild(how, other.url(), stream=stream)
                 port = (await stack.enter_async_context(hostile(scripts, tls=context))).port
             else:
-                port = await stack.enter_async_context(served(desk, authority, reflected=reflected))
+                port = await stack.enter_async_context(
+                    served(desk, tls.authority if tls else None, reflected=reflected)
+                )
             if how == "absent":
                 await stack.aclose()
             told: dict[str, Any] = {"method": "Stream" if stream else "Ask", "service": "parcels.v1.Desk"}
             yield Scene(
                 target_of(
                     connector="grpc",
-                    url=f"{'grpcs' if authority else 'grpc'}://127.0.0.1:{port}",
+                    url=f"{'grpcs' if tls else 'grpc'}://127.0.0.1:{port}",
                     auth={"bearer": "${BOT_KEY}"},
                     sizes=SIZES,
                     reply=MAPPING,
                     stream=stream,
                     options=told | ({"reflection": True} if reflected else {"proto": PROTO}),
-                    **({"ca_file": str(ca_file)} if authority else {}),
+                    **({"ca_file": str(tls.ca_file)} if tls else {}),
                 ),
                 CANARY,
                 lambda: desk.sent,
@@ -227,32 +237,13 @@ def grpc_stage(authority: trustme.CA | None, ca_file: Path, *, stream: bool, ref
     return stage
 
 
-def server_context(authority: trustme.CA) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.set_alpn_protocols(["h2"])
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    return context
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module")
-def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("grpc") / "ca.pem"
-    authority.cert_pem.write_to_path(str(path))
-    return path
-
-
 @pytest.mark.parametrize("stream", [False, True], ids=["unary", "server streaming"])
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 @pytest.mark.parametrize("case", cases(HOWS), ids=str)
 async def test_grpc_does_what_every_connector_must(
-    case: Any, tls: bool, stream: bool, authority: trustme.CA, ca_file: Path
+    case: Any, tls: bool, stream: bool, authority: trustme.CA, ca_file: Path, vouched: Callable[..., ssl.SSLContext]
 ) -> None:
-    await case.run(grpc_stage(authority if tls else None, ca_file, stream=stream, reflected=False))
+    await case.run(grpc_stage(Tls(authority, ca_file, vouched) if tls else None, stream=stream, reflected=False))
 
 
 WILD = {"vanishing", "cut", "garbage", "moved"}  # these have no reflection
@@ -260,5 +251,5 @@ assert set(FAULTS) > WILD
 
 
 @pytest.mark.parametrize("case", cases(set(HOWS) - WILD), ids=str)
-async def test_grpc_by_reflection_does_what_every_connector_must(case: Any, ca_file: Path) -> None:
-    await case.run(grpc_stage(None, ca_file, stream=True, reflected=True))
+async def test_grpc_by_reflection_does_what_every_connector_must(case: Any) -> None:
+    await case.run(grpc_stage(None, stream=True, reflected=True))

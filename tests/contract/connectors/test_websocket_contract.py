@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
 
 from krawall.testing import replies
-from krawall.testing.asking import target_of
-from krawall.testing.contracts.connector import HOWS, TEXT, Scene, cases
-from krawall.testing.hostile import Action, Peer, close, endless, gone, hostile, read_head, send
-from krawall.testing.websocket import frame, hear, says, upgrade
+from krawall.testing.contracts.connector import HOWS, TEXT, cases
+from krawall.testing.hostile import Action, Peer, close, endless, gone, read_head, send
+from krawall.testing.websocket import frame, hear, says, socket_stage, upgrade
 
 CANARY = {"BOT_KEY": "canary-Zq7-9f3c"}
 SIZES = {"body": 20_000, "header": 20_000, "event": 20_000}
@@ -54,60 +52,19 @@ def script(how: str, elsewhere: str, heard: list[bytes], *, several: bool) -> li
     return [read_head(), *before[how]] if how in before else [read_head(), upgrade(), *acts[how]]
 
 
-def websocket_stage(authority: trustme.CA, ca_file: Path, *, tls: bool, several: bool) -> Any:
-    context = server_context(authority) if tls else None
-
-    @asynccontextmanager
-    async def stage(how: str) -> AsyncIterator[Scene]:
-        heard: list[bytes] = []
-        async with AsyncExitStack() as stack:
-            other = await stack.enter_async_context(hostile([gone()]))
-            playing = "good" if how == "absent" else how
-            acts = script(playing, other.url(), heard, several=several)
-            server = await stack.enter_async_context(hostile(acts, tls=context))
-            if how == "absent":
-                await stack.aclose()
-            ends = {"ends": {"path": "done", "equals": True}} if several else {}
-            yield Scene(
-                target_of(
-                    connector="websocket",
-                    url=f"{'wss' if tls else 'ws'}://127.0.0.1:{server.port}/chat",
-                    auth={"bearer": "${BOT_KEY}"},
-                    sizes=SIZES,
-                    reply=MAPPING,
-                    options=ends,
-                    **({"ca_file": str(ca_file)} if tls else {}),
-                ),
-                CANARY,
-                lambda: heard or [request.head for request in server.requests if how == "rejecting"],
-                lambda: other.connections,
-            )
-
-    return stage
-
-
-def server_context(authority: trustme.CA) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    return context
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module")
-def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("websocket") / "ca.pem"
-    authority.cert_pem.write_to_path(str(path))
-    return path
-
-
 @pytest.mark.parametrize("several", [False, True], ids=["one message", "several messages"])
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 @pytest.mark.parametrize("case", cases(HOWS), ids=str)
 async def test_websocket_does_what_every_connector_must(
-    case: Any, tls: bool, several: bool, authority: trustme.CA, ca_file: Path
+    case: Any, tls: bool, several: bool, vouched: Callable[..., ssl.SSLContext], ca_file: Path
 ) -> None:
-    await case.run(websocket_stage(authority, ca_file, tls=tls, several=several))
+    stage = socket_stage(
+        "websocket",
+        partial(script, several=several),
+        CANARY,
+        (vouched(), ca_file) if tls else None,
+        sizes=SIZES,
+        reply=MAPPING,
+        options={"ends": {"path": "done", "equals": True}} if several else {},
+    )
+    await case.run(stage)

@@ -48,6 +48,6 @@ async def test_only_admins_set_them(client, viewer):
 
 async def test_what_documents_can_use_is_listed(client, viewer):
     items = (await viewer.get("/plugins")).json()["items"]
-    assert {item["family"] for item in items} == {"steps", "connectors", "presets"}
+    assert {item["family"] for item in items} == {"steps", "connectors", "hooks", "presets"}
     assert all(item["about"] and item["source"] == "built-in" and not item["error"] for item in items)
     assert (await client.get("/plugins")).status_code == 401

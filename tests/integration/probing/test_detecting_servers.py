@@ -28,6 +28,7 @@ KNOWN = (Clue("openai-chat", (), ("/v1/chat/completions",), "/v1/models"),)
 class Place:
     url: str
     asked: list[tuple[str, str]] = field(default_factory=list)
+    unnamed: int = 0  # requests that do not say who asks
 
 
 @asynccontextmanager
@@ -45,6 +46,7 @@ async def place(answer: Answer) -> AsyncIterator[Place]:
         lines = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line)
         body = await reader.readexactly(int(lines.get("content-length", 0)))
         made.asked.append((method, path))
+        made.unnamed += lines.get("user-agent", "")[:8] != "krawall/" or not lines.get("x-krawall-session")
         status, kind, data = answer(method, path, body)
         writer.write(
             f"HTTP/1.1 {status} Any\r\ncontent-type: {kind}\r\ncontent-length: {len(data)}\r\n\r\n".encode() + data
@@ -127,6 +129,13 @@ async def test_a_bot_of_ones_own_is_found_by_what_it_describes_and_what_it_answe
         "reply": {"text": "bot.says"},
     }
     Target.model_validate(found.guess.target)
+
+
+async def test_every_request_says_who_asks():
+    async with place(lambda method, path, body: (404, "text/plain", b"no")) as server:
+        await detect(f"{server.url}/", Known({}), known=KNOWN)
+        assert len(server.asked) > 1
+        assert server.unnamed == 0
 
 
 async def test_what_is_unknown_gets_one_message_and_says_what_came_of_it():

@@ -19,16 +19,15 @@ from krawall.model.exchange import FaultKind, Message, Prompt, TargetFault
 from krawall.model.policy import Timeouts
 from krawall.model.target import Target
 from krawall.net.caller import Route
-from krawall.net.gathering import Rule
 from krawall.net.grpc_call import Calling, Encode, GrpcChannel, Outgoing
 from krawall.net.grpc_dial import Dialer, metadata_of
 from krawall.net.grpc_reflection import reflect
 from krawall.net.protoc import compile_proto, packed, unpacked
 from krawall.version import __version__
-from krawall.wire.paths import parse_path
 from krawall.wire.proto import Method, find_method
 from krawall.wire.reply import compile_reply
 from krawall.wire.request import compile_request
+from krawall.wire.rules import Rule, Where, rules_of
 
 _QUESTIONS = ("message", "text", "query", "question", "prompt", "input", "content")
 _IDS = ("conversation_id", "session_id", "thread_id", "chat_id")
@@ -49,13 +48,6 @@ class ProtoText(Document):
 
     name: Annotated[str, Field(pattern=r"^\w[\w-]*(\.\w[\w-]*)*(/\w[\w-]*(\.\w[\w-]*)*)*$")]
     text: str
-
-
-class Where(Document):
-    """A message in which something stands at `path`; with `equals`, this."""
-
-    path: str
-    equals: str | int | float | bool | None = None
 
 
 class Grpc(Connector):
@@ -147,9 +139,8 @@ class Grpc(Connector):
 
     def rules(self) -> tuple[Rule, ...]:
         """Return what ends a reply. Raises DocumentError."""
-        ends = [] if self.ends is None else self.ends if isinstance(self.ends, list) else [self.ends]
         try:
-            return tuple(Rule(parse_path(end.path), end.equals) for end in ends)
+            return rules_of(self.ends)
         except ValueError as error:
             raise _wrong("ends", str(error)) from None
 

@@ -16,24 +16,13 @@ from krawall.model.exchange import FaultKind, Prompt, Reply, TargetFault
 from krawall.model.policy import Timeouts
 from krawall.model.target import Target
 from krawall.net.caller import Caller, Route, empty, hidden, retry_after, status_fault, unreadable, words_of
-from krawall.net.gathering import Rule
 from krawall.net.http1 import Closed
 from krawall.version import __version__
 from krawall.wire.document import decode_any
-from krawall.wire.paths import parse_address, parse_path
+from krawall.wire.paths import parse_address
 from krawall.wire.reply import NotMapped, Reader, compile_reply
 from krawall.wire.request import compile_request
-
-
-class Where(Document):
-    """A reply in which something stands at `path`; with `equals`, this."""
-
-    path: str
-    equals: str | int | float | bool | None = None
-
-    def rule(self) -> Rule:
-        """Return it compiled."""
-        return Rule(parse_path(self.path), self.equals)
+from krawall.wire.rules import Where
 
 
 class Poll(Document):

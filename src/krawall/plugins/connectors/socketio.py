@@ -17,46 +17,29 @@ import msgspec
 from pydantic import Field
 
 from krawall.errors import DocumentError, Place
-from krawall.model.base import Document, Duration
+from krawall.model.base import Document
 from krawall.model.connector import Channel, Connector, Gate, Line, Secrets
 from krawall.model.exchange import FaultKind, Prompt, TargetFault, json_bytes
 from krawall.model.policy import Timeouts
 from krawall.model.target import Target
 from krawall.net.caller import Route
-from krawall.net.gathering import Gathering, Manners, Rule
+from krawall.net.gathering import Gathering, Manners
 from krawall.net.keeping import KeptChannel
 from krawall.net.redial import Reconnect
 from krawall.net.websocket import Receiver, Socket
 from krawall.version import __version__
-from krawall.wire.paths import parse_path
 from krawall.wire.reply import Reader, compile_reply
 from krawall.wire.request import compile_request
+from krawall.wire.rules import Silence, Where, rules_of
 
 _EVENT = re.compile(rb"4([234])(\d+-)?(/[^,\[{]*,)?(\d*)(.*)", re.DOTALL)  # kind, attachments, namespace, id, data
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
-
-
-class Where(Document):
-    """A message in which something stands at `path`; with `equals`, this."""
-
-    path: str
-    equals: str | int | float | bool | None = None
-
-    def rule(self) -> Rule:
-        """Return it compiled."""
-        return Rule(parse_path(self.path), self.equals)
 
 
 class OnEvent(Document):
     """An event of this name."""
 
     event: str
-
-
-class Silence(Document):
-    """The reply is over when nothing has come for so long."""
-
-    silence: Duration
 
 
 class SocketIo(Connector):
@@ -105,13 +88,12 @@ class SocketIo(Connector):
 
     def manners(self, target: Target) -> Manners:
         """Return how a server of these settings answers. Raises ValueError for what is no path."""
-        ends = self.ends if isinstance(self.ends, list) else [self.ends]
         done = target.reply.done
         return Manners(
-            tuple(end.rule() for end in ends if isinstance(end, Where)),
+            rules_of(self.ends),
             done.encode() if done is not None else None,
             self.ends.silence if isinstance(self.ends, Silence) else 0,
-            tuple(each.rule() for each in self.ignore),
+            rules_of(self.ignore),
             told=self.ack or bool(self.last_events()),
         )
 

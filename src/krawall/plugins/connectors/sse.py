@@ -16,25 +16,14 @@ from krawall.model.exchange import FaultKind, Prompt, Reply, TargetFault, Usage
 from krawall.model.policy import Timeouts
 from krawall.model.target import Target
 from krawall.net.caller import Caller, Route, empty, hidden, status_fault, unreadable, words_of
-from krawall.net.gathering import Manners, Rule
+from krawall.net.gathering import Manners
 from krawall.net.http1 import Closed
 from krawall.net.listening import Listening, ListeningChannel
 from krawall.version import __version__
-from krawall.wire.paths import parse_path
 from krawall.wire.reply import Found, NotMapped, Reader, compile_reply, merge_usage
 from krawall.wire.request import compile_request
+from krawall.wire.rules import Where, rules_of
 from krawall.wire.sse import EventParser
-
-
-class Where(Document):
-    """An event in which something stands at `path`; with `equals`, this."""
-
-    path: str
-    equals: str | int | float | bool | None = None
-
-    def rule(self) -> Rule:
-        """Return it compiled."""
-        return Rule(parse_path(self.path), self.equals)
 
 
 class Listen(Document):
@@ -103,8 +92,7 @@ class ListeningLine:
         self._encode = compile_request(route.target)
         self._reader = compile_reply(mapping)
         done = mapping.done.encode() if mapping.done is not None else None
-        ends = settings.ends if isinstance(settings.ends, list) else [settings.ends] if settings.ends else []
-        manners = Manners(tuple(end.rule() for end in ends), done, settings.silence, told=True)
+        manners = Manners(rules_of(settings.ends), done, settings.silence, told=True)
         self._listening = Listening(settings.path, settings.send, settings.greeting, settings.last, manners)
         self._name = blake2b(session.encode(), digest_size=6).hexdigest()
         self._count = 0

@@ -20,7 +20,7 @@ from krawall.model.exchange import Prompt
 from krawall.model.policy import Timeouts
 from krawall.model.target import Target
 from krawall.net.caller import Route
-from krawall.net.gathering import Gathering, Manners, Rule
+from krawall.net.gathering import Gathering, Manners
 from krawall.net.keeping import KeptChannel
 from krawall.net.redial import Reconnect
 from krawall.net.websocket import Receiver, Socket
@@ -28,25 +28,7 @@ from krawall.version import __version__
 from krawall.wire.paths import parse_path
 from krawall.wire.reply import Reader, compile_reply
 from krawall.wire.request import compile_request
-
-Scalar = str | int | float | bool
-
-
-class Where(Document):
-    """A message in which something stands at `path`; with `equals`, this."""
-
-    path: str
-    equals: Scalar | None = None
-
-    def rule(self) -> Rule:
-        """Return it compiled."""
-        return Rule(parse_path(self.path), self.equals)
-
-
-class Silence(Document):
-    """The reply is over when nothing has come for so long."""
-
-    silence: Duration
+from krawall.wire.rules import Silence, Where, rules_of
 
 
 class Match(Document):
@@ -98,13 +80,12 @@ class WebSocket(Connector):
     def manners(self, target: Target) -> Manners:
         """Return how a server of these settings answers. Raises ValueError for what is no path."""
         ends = self.ends
-        rules = [] if ends is None or isinstance(ends, Silence) else [ends] if isinstance(ends, Where) else ends
         done = target.reply.done
         return Manners(
-            tuple(end.rule() for end in rules),
+            rules_of(ends),
             done.encode() if done is not None else None,
             ends.silence if isinstance(ends, Silence) else 0,
-            tuple(each.rule() for each in self.ignore),
+            rules_of(self.ignore),
             parse_path(self.match.received) if self.match else None,
         )
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote, urlencode
 
-import msgspec
 from pydantic import Field, model_validator
 
 from krawall.model.auth import SECRET_NAMES
 from krawall.model.base import NS_PER_S, Document, Duration
-from krawall.model.exchange import Fault, FaultKind, Prompt, Reply, TargetFault
+from krawall.model.exchange import FaultKind, TargetFault
 from krawall.model.hook import Fetched, Hook, Hooked, Surroundings
-from krawall.plugins.renewing import Pass, Renewing
+from krawall.plugins.renewing import Carrying, Pass
 from krawall.wire.document import NotMapped, decode_any
 from krawall.wire.paths import parse_path
 
@@ -99,47 +98,20 @@ class Login(Hook):
 
     def open(self, around: Surroundings) -> AbstractAsyncContextManager[Hooked]:
         """Open it; it signs in before the session begins."""
-        return _opened(self, around)
+        return SignedIn(self, around).opened()
 
 
-@asynccontextmanager
-async def _opened(settings: Login, around: Surroundings) -> AsyncIterator[Hooked]:
-    signed = SignedIn(settings, around)
-    try:
-        yield signed
-    finally:
-        await signed.renewing.close()
-
-
-class SignedIn(Hooked):
+class SignedIn(Carrying):
     """What all users of the process share."""
 
     def __init__(self, settings: Login, around: Surroundings) -> None:
+        super().__init__(settings.early, around.now)
         self._settings = settings
         self._around = around
         self._secret = settings.secret_names()
         self._taken: dict[str, str] = {}
-        self.renewing = Renewing(self._sign_in, settings.early, around.now)
 
-    async def prepare(self) -> None:
-        """Sign in."""
-        await self.renewing.current()
-
-    async def before_send(self, prompt: Prompt) -> Prompt:
-        """Add the headers."""
-        held = await self.renewing.current()
-        return msgspec.structs.replace(prompt, extra={**prompt.extra, **held.headers})
-
-    async def after_receive(self, prompt: Prompt, reply: Reply) -> Reply:
-        """It was accepted."""
-        self.renewing.accepted()
-        return reply
-
-    async def on_error(self, prompt: Prompt, fault: Fault) -> bool:
-        """A 401 asks to sign in anew, unless somebody has done it meanwhile."""
-        return fault.status == 401 and await self.renewing.refused(prompt)
-
-    async def _sign_in(self, refused: bool) -> Pass:
+    async def get(self, refused: bool) -> Pass:
         """Make the calls; where those for renewing fail, the first ones."""
         settings = self._settings
         if settings.refresh and self._taken:

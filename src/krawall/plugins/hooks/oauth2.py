@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import Literal
 from urllib.parse import quote_plus, urlencode
 
 import msgspec
 
 from krawall.model.auth import OAuth2
-from krawall.model.exchange import Fault, FaultKind, Prompt, Reply, TargetFault
+from krawall.model.exchange import FaultKind, TargetFault
 from krawall.model.hook import Hook, Hooked, Surroundings
-from krawall.plugins.renewing import Pass, Renewing
+from krawall.plugins.renewing import Carrying, Pass
 
 _CODES = {
     "invalid_request",
@@ -38,16 +37,7 @@ class OAuth2Hook(Hook, OAuth2):
 
     def open(self, around: Surroundings) -> AbstractAsyncContextManager[Hooked]:
         """Open it; the first token is fetched before the session begins."""
-        return _opened(self, around)
-
-
-@asynccontextmanager
-async def _opened(settings: OAuth2Hook, around: Surroundings) -> AsyncIterator[Hooked]:
-    token = Token(settings, around)
-    try:
-        yield token
-    finally:
-        await token.renewing.close()
+        return Token(self, around).opened()
 
 
 class _Granted(msgspec.Struct):
@@ -57,33 +47,16 @@ class _Granted(msgspec.Struct):
     expires_in: float | str | None = None
 
 
-class Token(Hooked):
+class Token(Carrying):
     """The token that all users of the process share."""
 
     def __init__(self, settings: OAuth2Hook, around: Surroundings) -> None:
+        super().__init__(settings.early, around.now)
         self._settings = settings
         self._around = around
-        self.renewing = Renewing(self._ask, settings.early, around.now)
 
-    async def prepare(self) -> None:
-        """Fetch the first token."""
-        await self.renewing.current()
-
-    async def before_send(self, prompt: Prompt) -> Prompt:
-        """Add the token."""
-        held = await self.renewing.current()
-        return msgspec.structs.replace(prompt, extra={**prompt.extra, **held.headers})
-
-    async def after_receive(self, prompt: Prompt, reply: Reply) -> Reply:
-        """The token was good."""
-        self.renewing.accepted()
-        return reply
-
-    async def on_error(self, prompt: Prompt, fault: Fault) -> bool:
-        """A 401 asks for another token, unless somebody has got one meanwhile."""
-        return fault.status == 401 and await self.renewing.refused(prompt)
-
-    async def _ask(self, refused: bool) -> Pass:
+    async def get(self, refused: bool) -> Pass:
+        """Ask the token server."""
         settings, resolve = self._settings, self._around.secrets.resolve
         form = {"grant_type": "client_credentials"}
         form |= {name: value for name, value in (("scope", settings.scope), ("audience", settings.audience)) if value}
