@@ -36,10 +36,10 @@ check: setup  ## format, lint, types, imports, unit, contract and invariant test
 	@$(BIN)/deptry src
 	@$(SIDE_BY_SIDE) tests/unit tests/contract tests/invariants tests/typing
 
-# Pages have a process of their own: the browser's event loop stays in it, and tests of coroutines need one that is theirs.
+# Long ones first, and three at a time, for they wait most of it. Pages have a process of their own: the browser's event loop stays in it, and tests of coroutines need one that is theirs.
 test: check  ## check, then the tests over real sockets and processes
 	@mkdir -p build; $(BIN)/pytest tests/web > build/pages.out 2>&1 & pages=$$!; \
-	$(SIDE_BY_SIDE) tests/integration tests/e2e; rest=$$?; wait $$pages; code=$$?; cat build/pages.out; exit $$((rest || code))
+	$(BIN)/pytest -n 3 --dist loadfile tests/e2e tests/integration; rest=$$?; wait $$pages; code=$$?; cat build/pages.out; exit $$((rest || code))
 
 test-postgres: setup  ## the tests of API, access and store once more, on PostgreSQL
 	@KRAWALL_TEST_DATABASE=postgresql $(BIN)/pytest tests/contract/store tests/integration/access tests/integration/api tests/integration/sessions_api

@@ -10,23 +10,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import os
-import resource
 import subprocess
 import sys
-import time
 
 import uvloop
 
-from krawall.clock import monotonic_ns
-from krawall.engine.mark import Stamps
-from krawall.model.connector import Channel, Line
-from krawall.testing.asking import line_of, prompt_of, target_of
+from krawall.testing.asking import line_of, target_of
+from lines import MANY, memory_kb, speed
 from machine import CLIENT, SERVER, process
 
 GOAL = 15_000
-MANY = 1000
 ECHO = """
 import asyncio, picows, uvloop
 class Echo(picows.WSListener):
@@ -44,57 +38,12 @@ uvloop.run(main())
 """
 
 
-async def _ask(channel: Channel, until_ns: int) -> int:
-    mark, prompt, count = Stamps(monotonic_ns), prompt_of("where is my parcel?"), 0
-    while monotonic_ns() < until_ns:
-        mark.reset()
-        await channel.exchange(prompt, mark)
-        count += 1
-    return count
-
-
-async def _speed(line: Line, users: int, seconds: float) -> tuple[float, float]:
-    """Return round trips a second of wall clock, and of CPU time of the client."""
-    channels = [line.channel() for _ in range(users)]
-    await asyncio.gather(*(_ask(channel, monotonic_ns() + 300_000_000) for channel in channels))
-    began, cpu = monotonic_ns(), time.process_time()
-    counts = await asyncio.gather(*(_ask(channel, began + round(seconds * 1e9)) for channel in channels))
-    took, cpu = (monotonic_ns() - began) / 1e9, time.process_time() - cpu
-    for channel in channels:
-        await channel.close()
-    return sum(counts) / took, sum(counts) / cpu
-
-
-def _resident_kb() -> float:
-    gc.collect()
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * resource.getpagesize() / 1024
-
-
-async def _memory(line: Line) -> float:
-    """Return KB for each user that is connected and has had a reply."""
-    channels: list[Channel] = []
-
-    async def grow(by: int) -> float:
-        for _ in range(by):
-            channel = line.channel()
-            channels.append(channel)
-            await channel.exchange(prompt_of("hello"), Stamps(monotonic_ns))
-        return _resident_kb()
-
-    before = await grow(100)
-    after = await grow(MANY)
-    for channel in channels:
-        await channel.close()
-    return (after - before) / MANY
-
-
 async def main(port: int, users: int, seconds: float) -> int:
     """Measure, print, return the exit code: 1 when the goal was missed."""
     target = target_of(connector="websocket", url=f"ws://127.0.0.1:{port}/", reply={"text": "message"})
     async with line_of(target) as line:
-        each_kb = await _memory(line)
-        wall, cpu = await _speed(line, users, seconds)
+        each_kb = await memory_kb(line)
+        wall, cpu = await speed(line, users, seconds)
     print(
         f"{users} users, {seconds:g} s: {wall:,.0f} round trips/s; {cpu:,.0f} for a second of the client's CPU (goal {GOAL:,})"
     )
