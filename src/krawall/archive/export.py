@@ -105,7 +105,7 @@ def cell(value: object) -> object:
         return "'" + value if value.startswith(_FORMULA) else value
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, list):
+    if isinstance(value, list | dict):
         return msgspec.json.encode(value).decode() if value else ""
     return value
 

@@ -7,6 +7,7 @@ are pixels, and labels hang outside the plot in the padding of its frame. So typ
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -227,6 +228,9 @@ def _merge(group: list[Point]) -> Point:
         ttft_p95=_worst(p.ttft_p95 for p in group),
         tokens_out=sum(p.tokens_out for p in group),
         cost_usd=sum(p.cost_usd for p in group),
+        kinds=dict(sum((Counter(p.kinds) for p in group), Counter[str]())),
+        tokens_in=sum(p.tokens_in for p in group),
+        cached=sum(p.cached for p in group),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -125,11 +126,12 @@ def point(diff: Tally, at_s: float, users: int) -> Point:
     p50, p95, p99 = _percentiles(diff, "latency", [0.5, 0.95, 0.99])
     ttft50, ttft95 = _percentiles(diff, "ttft", [0.5, 0.95])
     cells = list(diff.cells.values())
+    kinds = sum((Counter(cell.errors) for cell in cells), Counter[str]())
     return Point(
         at_s=rounded(at_s),
         users=users,
         turns=sum(cell.turns for cell in cells),
-        errors=sum(sum(cell.errors.values()) for cell in cells),
+        errors=kinds.total(),
         latency_p50=p50,
         latency_p95=p95,
         latency_p99=p99,
@@ -137,6 +139,9 @@ def point(diff: Tally, at_s: float, users: int) -> Point:
         ttft_p95=ttft95,
         tokens_out=sum(cell.tokens_out for cell in cells),
         cost_usd=sum(cell.cost_pico for cell in cells) / PICO_PER_USD,
+        kinds=_sorted(kinds),
+        tokens_in=sum(cell.tokens_in for cell in cells),
+        cached=sum(cell.cached for cell in cells),
     )
 
 

@@ -140,7 +140,7 @@ class Summary(msgspec.Struct):
 
 
 class Point(msgspec.Struct):
-    """One second of a session for charts. Times ms; None: too few samples."""
+    """One second of a session for charts. Times ms; None: too few samples. `kinds`: errors by kind; `cached` is part of `tokens_in`."""
 
     at_s: float
     users: int
@@ -153,6 +153,9 @@ class Point(msgspec.Struct):
     ttft_p95: float | None
     tokens_out: int
     cost_usd: float
+    kinds: dict[str, int] = {}
+    tokens_in: int = 0
+    cached: int = 0
 
 
 class Picture(msgspec.Struct):

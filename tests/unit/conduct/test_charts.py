@@ -72,11 +72,16 @@ def test_slots_keep_every_count_and_the_worst_percentile(steps, most):
     at, points = 0.0, []
     for step, turns, p95 in steps:
         at += step
-        points.append(a_point(at, turns=turns, errors=turns // 3, latency_p95=p95))
+        kinds = {"timeout": turns // 3} if turns > 2 else {}
+        points.append(
+            a_point(at, turns=turns, errors=turns // 3, latency_p95=p95, kinds=kinds, tokens_in=turns, cached=1)
+        )
     cut = plot.slots(points, most)
     assert len(cut) <= most + 1
     assert sum(slot.point.turns for slot in cut) == sum(p.turns for p in points)
     assert sum(slot.point.errors for slot in cut) == sum(p.errors for p in points)
+    assert sum(slot.point.kinds.get("timeout", 0) for slot in cut) == sum(p.errors for p in points)
+    assert sum(slot.point.tokens_in + slot.point.cached for slot in cut) == sum(p.turns + 1 for p in points)
     assert math.isclose(sum(slot.point.cost_usd for slot in cut), 0.1 * len(points))
     assert max(slot.point.latency_p95 or 0 for slot in cut) == max(p.latency_p95 or 0 for p in points)
     for before, after in pairwise(cut):

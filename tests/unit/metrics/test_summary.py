@@ -207,6 +207,8 @@ def test_a_point_of_a_chart_shows_a_percentile_once_there_are_enough_samples() -
     few = point(made, 1.0, 3)
     assert (few.at_s, few.users, few.turns, few.errors, few.latency_p50, few.ttft_p95) == (1, 3, 5, 1, None, None)
     assert (few.tokens_out, few.cost_usd) == (100, 0.01)
+    assert few.kinds == {"server": 1}
+    assert (few.tokens_in, few.cached) == (made.view().tokens_in, made.view().cached)
     before = made.copy()
     for n in range(5):
         made.add(reply(n, 200))
