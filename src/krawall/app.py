@@ -29,15 +29,17 @@ from krawall.services.messages import Messages
 from krawall.services.overview import Overview
 from krawall.services.scenarios import Scenarios
 from krawall.services.sessions import Sessions
-from krawall.services.starting import Rules
+from krawall.services.starting import Planner, Rules
 from krawall.services.targets import Targets
 from krawall.services.tracing import Tracing
+from krawall.services.trying import Trying
 from krawall.services.webhooks import Webhooks
 from krawall.settings import Settings
 from krawall.store.store import Store
 from krawall.vault import Vault
 from krawall.worker.link import Clock
 from krawall.worker.tools import Tools, worker_id
+from krawall.worker.trying import COMMAND
 
 DELIVERIES_AT_ONCE = 200
 
@@ -57,6 +59,7 @@ class App:
     targets: Targets
     scenarios: Scenarios
     drafts: Drafts
+    trying: Trying
     sessions: Sessions
     messages: Messages
     credentials: Credentials
@@ -147,6 +150,7 @@ def _wire(
         targets=Targets(store, vault, documents, rules),
         scenarios=scenarios,
         drafts=Drafts(store, documents, scenarios),
+        trying=Trying(Planner(store, rules), COMMAND),
         sessions=Sessions(store, jobs, bus, archive, rules),
         messages=Messages(store, archive),
         credentials=Credentials(store, vault),

@@ -18,8 +18,10 @@ from krawall.api.shapes import app_of
 from krawall.errors import DocumentError, Place
 from krawall.services.estimating import Estimate
 from krawall.services.rehearsal import Message
+from krawall.services.replaying import Replay
 from krawall.services.scenarios import MOST_REHEARSED
 from krawall.services.starting import StartSession
+from krawall.services.trying import Persona
 
 router = APIRouter(prefix="/api/v1", tags=["scenarios"])
 
@@ -105,6 +107,25 @@ class Previewed(View):
     conversations: list[PreviewedConversation]
 
 
+class ToTry(Body):
+    """A scenario of which one conversation is played, and how the mock bot answers."""
+
+    scenario: NameOrId | dict[str, Any] = Field(
+        description="id or name of a scenario, `template:NAME`, or the scenario itself"
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = Field(None, description="left out: the scenario's own")
+    persona: Persona = "default"
+
+
+class TriedConversation(View):
+    """A conversation that was played. `ended`: why it did not come to its own end; empty when it did."""
+
+    persona: Persona
+    seed: int
+    replay: Annotated[Replay, AsModel()]
+    ended: str
+
+
 BODIES = [ToValidate]
 
 
@@ -171,6 +192,23 @@ async def preview_scenario(request: Request, caller: Runner, body: ToPreview) ->
                 {"number": each.number, "messages": each.messages, "ended": each.ended} for each in found.conversations
             ],
         }
+    )
+
+
+@router.post(
+    "/scenarios/try",
+    name="try_scenario",
+    summary="Play one conversation against the mock bot",
+    response_model=TriedConversation,
+)
+async def try_scenario(request: Request, caller: Runner, body: ToTry) -> Any:
+    """Play the first conversation with the real engine against the built-in mock bot: at most 20 messages and 20 s.
+
+    The scenario's own target is left alone, no session is made, nothing is kept.
+    """
+    found = await app_of(request).trying.play(body.scenario, seed=body.seed, persona=body.persona)
+    return TriedConversation.model_validate(
+        {"persona": found.persona, "seed": found.seed, "replay": found.replay, "ended": found.ended}
     )
 
 
