@@ -227,8 +227,8 @@ class ChangeReader:
         ]
 
     def tick(self, tick: bytes) -> bytes:
-        """Show none: seconds belong to one session."""
-        return b""
+        """Pass on that a session went on. Who asked for some types of events is not told: this is none."""
+        return b"" if self._types else format_sse_event(event="moved", data_str=tick.decode())
 
 
 class _Second(msgspec.Struct):

@@ -103,7 +103,24 @@ class ChangedMessage(View):
 SessionMessage = Annotated[
     SnapshotMessage | EventMessage | TickMessage | EndMessage, Field(discriminator="event", title="SessionMessage")
 ]
-ChangeMessage = Annotated[ChangedMessage | EndMessage, Field(discriminator="event", title="ChangeMessage")]
+
+
+class Moved(View):
+    """A session went on by a second. `names`: which, such as `progress:ses_..`."""
+
+    names: list[str]
+
+
+class MovedMessage(View):
+    """Progress of the installation, no event: has no id and may be missed."""
+
+    event: Literal["moved"]
+    data: Moved
+
+
+ChangeMessage = Annotated[
+    ChangedMessage | MovedMessage | EndMessage, Field(discriminator="event", title="ChangeMessage")
+]
 
 
 After = Annotated[Whole | None, Query(description="the number after which events are wanted; the header wins over it")]

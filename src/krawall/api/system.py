@@ -10,13 +10,14 @@ from pydantic import Field
 from krawall.api.auth import Reader, caller_of
 from krawall.api.origins import Effective, effective
 from krawall.api.records import AsModel, View
-from krawall.api.shapes import AnyEvent, SessionView, Time, app_of, event_fields, session_view
+from krawall.api.shapes import AnyEvent, SessionView, Time, app_of, event_fields, session_fields
 from krawall.clock import iso
 from krawall.model.account import Scope
 from krawall.model.base import PICO_PER_USD
 from krawall.model.kept import WorkerFacts
 from krawall.queue.valkey import ServerFacts
-from krawall.services.overview import Check, alive
+from krawall.services.latencies import Times
+from krawall.services.overview import Check, Live, alive
 from krawall.store.listing import Statistics
 from krawall.version import __version__
 
@@ -94,14 +95,29 @@ class FailingTarget(View):
     newest_at: Time
 
 
-class DashboardView(View):
-    """`day`: the last 24 hours, `day_before`: the 24 hours before them. `recent`: newest first."""
+class LiveView(SessionView):
+    """A session that is not finished. `progress`: 0 to 1, null: not known; `left_s`: what may be left of it, in seconds."""
 
-    live: list[SessionView]
+    progress: float | None
+    left_s: float | None
+    users: int
+    turns_per_s: float
+    warning: str
+
+
+class DashboardView(View):
+    """`day`: the last 24 hours, `day_before`: the 24 hours before them. `recent`: newest first.
+
+    `times` are percentiles over the finished sessions of a day, from their merged histograms, of the measure phase.
+    """
+
+    live: list[LiveView]
     active_jobs: int
     workers: list[WorkerView]
     day: Totals
     day_before: Totals
+    times: Annotated[Times, AsModel()]
+    times_before: Annotated[Times, AsModel()]
     failing: list[FailingTarget]
     recent: list[AnyEvent]
 
@@ -155,11 +171,13 @@ async def get_dashboard(request: Request, caller: Reader) -> DashboardView:
     """Show what is going on, and the last day against the one before."""
     found = await app_of(request).overview.dashboard()
     plain: dict[str, Any] = {
-        "live": [session_view(session) for session in found.live],
+        "live": [_live(each) for each in found.live],
         "active_jobs": found.active_jobs,
         "workers": _workers(found.workers),
         "day": _totals(found.day),
         "day_before": _totals(found.day_before),
+        "times": found.times,
+        "times_before": found.times_before,
         "failing": [
             FailingTarget(target=each.target, sessions=each.sessions, bad=each.bad, newest_at=iso(each.newest_ns))
             for each in found.failing
@@ -196,6 +214,11 @@ def _workers(workers: list[WorkerFacts]) -> list[WorkerView]:
         )
         for worker in workers
     ]
+
+
+def _live(found: Live) -> dict[str, Any]:
+    place = {name: getattr(found, name) for name in Live.__struct_fields__ if name != "session"}
+    return {**session_fields(found.session), **place}
 
 
 def _totals(found: Statistics) -> Totals:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import msgspec
+
 from krawall.archive.archive import Archive
 from krawall.clock import monotonic_ns, wall_ns
 from krawall.errors import KrawallError, Unavailable
@@ -16,6 +18,7 @@ from krawall.queue.bus import Bus
 from krawall.queue.jobs import Jobs
 from krawall.queue.valkey import ServerFacts, facts
 from krawall.services import diagnosis
+from krawall.services.latencies import Latencies, Times
 from krawall.store.listing import Statistics
 from krawall.store.store import Store
 from krawall.store.trouble import TargetTrouble, failing_targets
@@ -52,14 +55,40 @@ class QueueState(Record, frozen=True):
     server: ServerFacts | None = None
 
 
+class Live(Record, frozen=True):
+    """A session that is not finished, and where it is. `progress`: 0 to 1, None: not known; `left_s`: what may be left of it.
+
+    `warning`: what is wrong with the generator, empty for nothing.
+    """
+
+    session: Session
+    progress: float | None = None
+    left_s: float | None = None
+    users: int = 0
+    turns_per_s: float = 0.0
+    warning: str = ""
+
+
+class _Place(msgspec.Struct):
+    """What of a live picture says where a session is."""
+
+    progress: float | None = None
+    left_s: float | None = None
+    users: int = 0
+    turns_per_s: float = 0.0
+    warning: str = ""
+
+
 class Dashboard(Record, frozen=True):
     """What a person wants to see first. `day`: the last 24 hours, `day_before`: the 24 before. `recent`: newest first."""
 
-    live: list[Session]
+    live: list[Live]
     active_jobs: int
     workers: list[WorkerFacts]
     day: Statistics
     day_before: Statistics
+    times: Times
+    times_before: Times
     failing: list[TargetTrouble]
     recent: list[Event]
 
@@ -73,6 +102,7 @@ class Overview:
         self._bus = bus
         self._archive = archive
         self._queue_url = queue_url
+        self._latencies = Latencies(store.sessions)
 
     async def dashboard(self) -> Dashboard:
         """Return the dashboard's numbers. Without a queue it has no active jobs.
@@ -83,14 +113,26 @@ class Overview:
         now = wall_ns()
         counts = await self._counts()
         return Dashboard(
-            live=await self._store.sessions.unfinished(),
+            live=await self.live(),
             active_jobs=sum(states.get("active", 0) for states in counts.values()),
             workers=await self.workers(),
             day=await self._store.sessions.statistics(now - DAY_NS, now + 1),
             day_before=await self._store.sessions.statistics(now - 2 * DAY_NS, now - DAY_NS),
+            times=await self._latencies.over(now - DAY_NS, now + 1),
+            times_before=await self._latencies.over(now - 2 * DAY_NS, now - DAY_NS),
             failing=await failing_targets(self._store.database, now - DAY_NS, TROUBLED),
             recent=(await self._store.events.list(limit=RECENT)).items,
         )
+
+    async def live(self) -> list[Live]:
+        """Return the sessions that are not finished, oldest first, each with where it is.
+
+        Raises:
+            Unavailable: the database is away.
+        """
+        sessions = await self._store.sessions.unfinished()
+        pictures = await self._store.sessions.pictures() if sessions else {}
+        return [_live(each, pictures.get(each.id)) for each in sessions]
 
     async def queue(self) -> QueueState:
         """Return how the queue is. One that is away says so instead of raising."""
@@ -182,6 +224,11 @@ def alive(workers: list[WorkerFacts]) -> list[WorkerFacts]:
     """Return the workers that take jobs: ready, and heard of lately."""
     since = wall_ns() - round(ALIVE_S * NS_PER_S)
     return [worker for worker in workers if worker.state in ("starting", "ready") and worker.seen_ns >= since]
+
+
+def _live(session: Session, picture: bytes | None) -> Live:
+    found = msgspec.json.decode(picture, type=_Place) if picture else _Place()
+    return Live(session, found.progress, found.left_s, found.users, found.turns_per_s, found.warning)
 
 
 async def _check(probe: Callable[[], Awaitable[str]]) -> Check:

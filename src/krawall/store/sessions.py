@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 
 from krawall.errors import Conflict, NotFound
 from krawall.model.base import Record
@@ -219,6 +219,7 @@ class Sessions:
         picture: bytes | None = None,
         summary: bytes | None = None,
         saved: bytes | None = None,
+        latencies: bytes | None = None,
         tx: Transaction | None = None,
     ) -> bool:
         """Write as the conductor; what is None stays. False: another has taken over, and nothing was written.
@@ -244,7 +245,7 @@ class Sessions:
                 advance(State(row.state), state)
             if changes:
                 await own.run(update(sessions).where(sessions.c.id == id).values(changes))
-            await _put(own, id, {"picture": picture, "summary": summary, "saved": saved})
+            await _put(own, id, {"picture": picture, "summary": summary, "saved": saved, "latencies": latencies})
             return True
 
     async def mark_compacted(self, id: str) -> None:
@@ -277,6 +278,24 @@ class Sessions:
         query = select(*COLUMNS).where(sessions.c.state.in_(waiting)).order_by(sessions.c.created_ns, sessions.c.id)
         async with self._database.read() as tx:
             return [session_of(row) for row in await tx.all(query)]
+
+    async def pictures(self) -> dict[str, bytes]:
+        """Return the newest live pictures of sessions that are not finished, by id."""
+        live = (blobs.c.name == "picture") & (sessions.c.state != State.finished.value)
+        query = select(blobs.c.session, blobs.c.body).join(sessions, sessions.c.id == blobs.c.session).where(live)
+        async with self._database.read() as tx:
+            return {row.session: bytes(row.body) for row in await tx.all(query)}
+
+    async def ended(self, since_ns: int, until_ns: int) -> builtins.list[str]:
+        """Return the ids of finished sessions that were created in a stretch of time; its end is not included."""
+        return await self._ids((sessions.c.state == State.finished.value) & _created(since_ns, until_ns))
+
+    async def latencies(self, since_ns: int, until_ns: int) -> builtins.list[bytes]:
+        """Return what was kept of the times of these sessions; of one that was taken in from elsewhere nothing is."""
+        query = select(blobs.c.body).join(sessions, sessions.c.id == blobs.c.session)
+        query = query.where(blobs.c.name == "latencies", _created(since_ns, until_ns))
+        async with self._database.read() as tx:
+            return [bytes(row.body) for row in await tx.all(query)]
 
     async def older_than(self, ns: int) -> builtins.list[str]:
         """Return the ids of finished sessions that ended before `ns`, oldest first."""
@@ -332,6 +351,10 @@ async def _put(tx: Transaction, id: str, bodies: dict[str, bytes | None]) -> Non
     for name, body in bodies.items():
         if body is not None:
             await tx.upsert(blobs, {"session": id, "name": name, "body": body})
+
+
+def _created(since_ns: int, until_ns: int) -> ColumnElement[bool]:
+    return (sessions.c.created_ns >= since_ns) & (sessions.c.created_ns < until_ns)
 
 
 def _waiting(session: str, number: int) -> dict[str, Any]:

@@ -115,7 +115,7 @@ blobs = Table(
     Column("name", Words, primary_key=True),
     Column("body", LargeBinary, nullable=False),
 )
-"""What is large about a session: `plan`, `picture`, `summary`, `saved`. Apart from its row, so that lists stay small."""
+"""What is large about a session: `plan`, `picture`, `summary`, `saved`, `latencies`. Apart from its row, so that lists stay small."""
 
 shards = Table(
     "shards",

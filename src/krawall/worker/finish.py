@@ -24,6 +24,7 @@ from krawall.model.session import Outcome, Session, State, Verdict
 from krawall.model.summary import Point, Summary
 from krawall.services.aside import aside
 from krawall.services.directory import SessionDirectory
+from krawall.services.latencies import kept
 from krawall.services.playing import summary_of
 from krawall.worker.rows import Rows
 from krawall.worker.tools import Tools
@@ -94,16 +95,17 @@ async def _manifest(
 
 async def _last_transaction(tools: Tools, session: Session, rows: Rows, conductor: Conductor, summary: Summary) -> bool:
     store = tools.store
-    latency = summary.metrics.get("latency")
+    latency, tally = summary.metrics.get("latency"), conductor.merge()
     async with store.begin() as tx:
         mine = await store.sessions.write(
             session.id, rows.fence,
             state=State.finished, outcome=Outcome(summary.outcome), verdict=Verdict(summary.verdict),
             exit_code=summary.exit_code, reason=summary.reason, reason_kind=conductor.reason_kind,
             finished_ns=wall_ns(), conversations=summary.conversations.started, turns=summary.turns,
-            errors=sum(summary.errors.values()), cost_pico=conductor.merge().view().cost_pico,
+            errors=sum(summary.errors.values()), cost_pico=tally.view().cost_pico,
             p95_ms=latency.p95 if latency is not None and latency.count else None,
             summary=msgspec.json.encode(summary), saved=conductor.save().encode(),
+            latencies=kept(tally),
             tx=tx,
         )  # fmt: skip
         if not mine:

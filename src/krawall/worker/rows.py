@@ -138,6 +138,9 @@ class Rows:
         tick = {"second": second, "point": points[-1] if points else None, "picture": shown, "newest": newest}
         try:
             await self._tools.bus.publish(f"session.{self._session.id}", msgspec.json.encode({"tick": tick}))
+            await self._tools.bus.publish(
+                "events", msgspec.json.encode({"tick": {"names": [f"progress:{self._session.id}"]}})
+            )
         except Unavailable:
             return
 

@@ -35,6 +35,19 @@ async def test_a_reader_learns_the_names_of_what_changed(app, client):
     assert seen[0].data["event"]["type"] == "session.queued"
 
 
+async def test_progress_is_told_without_a_number_and_not_to_who_asked_for_types(app, client):
+    async with stream(client, EVENTS) as reader, stream(client, EVENTS, params={"types": "session.*"}) as narrow:
+        for each in (reader, narrow):
+            await each.next()
+            await each.next()
+        await app.bus.publish("events", b'{"tick": {"names": ["progress:ses_1"]}}')
+        moved = (await reader.until("moved"))[-1]
+        await keep(app)
+        assert [message.event for message in await narrow.until("changed")] == ["changed"]
+    assert moved.id is None
+    assert moved.data == {"names": ["progress:ses_1"]}
+
+
 async def test_a_deleted_session_is_named_too(app, client):
     session = await keep(app)
     await finish(app, session.id)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from krawall.clock import wall_ns
+from krawall.metrics.tally import Tally
 from krawall.model.account import Role
 from krawall.model.job import Compact
 from krawall.model.kept import WorkerFacts
 from krawall.model.session import Outcome, State, Verdict
+from krawall.services.latencies import kept
 from krawall.settings import Settings
+from krawall.testing.logs import some_lines
 from krawall.testing.served import keep
 
 DAY_NS = 86_400 * 10**9
@@ -122,14 +126,33 @@ async def test_the_dashboard_sums_the_last_day_and_the_one_before(app, client):
         ("bot", 2, 1),
     ]
     assert found["recent"][0]["type"] == "session.queued"
+    assert (found["times"]["sessions"], found["times"]["latency"]["count"]) == (4, 20)
+    assert found["times"]["latency"]["p95"] == pytest.approx(100, rel=0.01)
+    assert found["times"]["ttft"]["p50"] == pytest.approx(50, rel=0.01)
+    assert found["times_before"]["latency"]["count"] == 5
+
+
+async def test_the_dashboard_says_where_a_session_is(app, client):
+    session = await keep(app)
+    assert (await client.get("/api/v1/dashboard")).json()["live"][0]["progress"] is None
+    fence = await app.store.sessions.claim(session.id, "wrk_1")
+    place = {"progress": 0.25, "left_s": 90.0, "users": 3, "turns_per_s": 1.5, "warning": ""}
+    await app.store.sessions.write(session.id, fence, picture=msgspec.json.encode(place))
+    live = (await client.get("/api/v1/dashboard")).json()["live"][0]
+    assert {name: live[name] for name in place} == place
+    assert live["id"] == session.id
 
 
 async def ended(app, created_ns, target, outcome, verdict):
     session = await keep(app, created_ns=created_ns, target=target)
     fence = await app.store.sessions.claim(session.id, "wrk_1")
+    tally = Tally()
+    for line in some_lines():
+        tally.add(line)
     await app.store.sessions.write(
-        session.id, fence, state=State.finished, outcome=outcome, verdict=verdict, turns=10, cost_pico=500_000_000_000
-    )
+        session.id, fence, state=State.finished, outcome=outcome, verdict=verdict, turns=10, cost_pico=500_000_000_000,
+        latencies=kept(tally),
+    )  # fmt: skip
 
 
 class TestSettings:

@@ -4,10 +4,22 @@
 import { one } from "./app.js";
 
 const address = document.body.dataset.live ?? "";
-const HIDDEN_MS = 30_000;
+const HIDDEN_MS = 30_000, STALE_MS = 3_000;
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 /** @type {EventSource | null} */
 let source = null;
-let last = "", closing = 0;
+let last = "", closing = 0, heard = Date.now(), waiting = 0;
+
+/** Let the parts that follow one of these know. @param {string} data */
+function tell(data) {
+  heard = Date.now();
+  /** @type {string[]} */
+  const names = JSON.parse(data).names;
+  for (const part of document.querySelectorAll("[data-follows]")) {
+    const wanted = part.getAttribute("data-follows")?.split(" ") ?? [];
+    if (names.some(name => wanted.some(each => name.startsWith(each)))) part.dispatchEvent(new CustomEvent("changed"));
+  }
+}
 
 function open() {
   if (source || !address) return;
@@ -15,19 +27,26 @@ function open() {
   source.addEventListener("changed", event => {
     if (Number(event.lastEventId) <= Number(last || 0)) return;
     last = event.lastEventId;
-    /** @type {string[]} */
-    const names = JSON.parse(event.data).names;
-    for (const part of document.querySelectorAll("[data-follows]")) {
-      const wanted = part.getAttribute("data-follows")?.split(" ") ?? [];
-      if (names.some(name => wanted.some(each => name.startsWith(each)))) part.dispatchEvent(new CustomEvent("changed"));
-    }
+    tell(event.data);
   });
+  source.addEventListener("moved", event => tell(event.data));
   source.addEventListener("end", () => close());
-  source.onerror = () => document.body.toggleAttribute("data-stale", true);
-  source.onopen = () => document.body.removeAttribute("data-stale");
+  source.onerror = () => { waiting ||= window.setTimeout(() => stale(true), STALE_MS); };
+  source.onopen = () => stale(false);
+}
+
+/** Say when nothing comes any more; the numbers stay, dimmed. @param {boolean} away */
+function stale(away) {
+  clearTimeout(waiting);
+  waiting = 0;
+  const place = one("#away");
+  if (!away && document.body.hasAttribute("data-stale")) heard = Date.now();
+  document.body.toggleAttribute("data-stale", away);
+  if (place) place.textContent = away ? `Reconnecting, last update ${clock.format(heard)}` : "";
 }
 
 function close() {
+  clearTimeout(waiting);
   source?.close();
   source = null;
 }
