@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
 
 from cyclopts import App, CycloptsError
 
-from krawall.errors import KrawallError
+from krawall.errors import KrawallError, NotFound
 from krawall.version import __version__
 
 HELP = (
@@ -170,14 +172,36 @@ def make_app() -> App:
     return app
 
 
+def look_for(arguments: Sequence[str]) -> None:
+    """Find the command that is called before the library does, which would load all of them to say that there is none.
+
+    Raises:
+        NotFound: there is none of this name; the nearest one is named.
+    """
+    known: Commands = COMMANDS
+    for depth, word in enumerate(arguments[:2]):
+        if word.startswith("-"):
+            return
+        if word not in known:
+            near = get_close_matches(word, known, n=1, cutoff=0.6)
+            hint = f"did you mean `krawall {' '.join([*arguments[:depth], near[0]])}`?" if near else ""
+            listed = f"`krawall{' ' + arguments[0] if depth else ''} --help` lists what there is"
+            raise NotFound(f"there is no command {' '.join(arguments[: depth + 1])!r}", hint=hint or listed)
+        if word not in GROUPS:
+            return
+        known = GROUPS[word][1]
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit with its code."""
-    if (arguments or sys.argv[1:])[:1] in (["serve"], ["worker"]):
+    called = sys.argv[1:] if arguments is None else arguments
+    if called[:1] in (["serve"], ["worker"]):
         gc.disable()  # loading makes a lot that stays, and to look through it takes a second; `run` collects again
     from krawall.cli.output import print_error
 
     try:
-        code = make_app()(arguments, exit_on_error=False)
+        look_for(called)
+        code = make_app()(called, exit_on_error=False)
     except CycloptsError:
         sys.exit(2)  # cyclopts has said what is wrong and where
     except KrawallError as error:
