@@ -19,12 +19,17 @@ from krawall.store.store import Store
 from krawall.wire.yaml import write
 
 _TRIES = 3
+PREFIX = "dft_"
+"""How ids of drafts begin."""
 NEW: dict[str, Any] = {"name": "New scenario", "steps": [{"message": "Hello"}]}
 
 
 @dataclass(frozen=True)
 class Editing:
-    """A draft in somebody's hands. `document`: the scenario's id, "" of a new one."""
+    """A draft in somebody's hands. `document`: the scenario's id, "" of a new one. `etag`: the revision that it began from.
+
+    `id` is "" where nobody has begun a draft: then it is the scenario as it is kept.
+    """
 
     id: str
     document: str
@@ -33,6 +38,7 @@ class Editing:
     label: str
     can_undo: bool
     can_redo: bool
+    etag: str = ""
 
     @property
     def name(self) -> str:
@@ -70,6 +76,22 @@ class Drafts:
             return await self._begin(kept.id, kept.etag, actor, {"name": kept.name, **kept.body})
         body = self._scenarios.template(template).body if template else NEW
         return await self._begin("", "", actor, body)
+
+    async def look(self, key: str, actor: str) -> Editing:
+        """Return somebody's draft of a scenario, or the scenario as it is kept where there is none. Nothing is written.
+
+        `key`: a scenario's id, or the id of one's own draft of a scenario that is not kept yet. Raises NotFound.
+        """
+        if key.startswith(PREFIX):
+            return await self.get(key, actor)
+        kept = await self._store.documents.get(DocumentKind.scenario, key)
+        if (found := await self._store.drafts.of(kept.id, actor)) is not None:
+            return _editing(found)
+        return Editing("", kept.id, Draft.of({"name": kept.name, **kept.body}), 0, "", False, False, kept.etag)
+
+    async def own(self, key: str, actor: str) -> Editing:
+        """Return somebody's draft of what `look` shows; begins it where there is none. Raises NotFound."""
+        return await (self.get(key, actor) if key.startswith(PREFIX) else self.open(key, actor))
 
     async def _begin(self, document: str, etag: str, actor: str, body: dict[str, Any]) -> Editing:
         return _editing(await self._store.drafts.begin(document, etag, actor, _packed(Draft.of(body))))
@@ -129,8 +151,11 @@ class Drafts:
         """Return what a session of the draft will take; None while something is wrong with it."""
         return (await self._scenarios.validate(draft.body())).estimate
 
-    async def save(self, id: str, actor: str, note: str = "") -> Kept:
+    async def save(self, id: str, actor: str, note: str = "", *, name: str = "", over: bool = False) -> Kept:
         """Make a draft a revision of its scenario, or a new scenario. The draft is closed with it.
+
+        `name`: make it a new scenario of this name, whatever it began from. `over`: make it the newest revision even if
+        somebody else saved one meanwhile; theirs stays among the revisions.
 
         Raises:
             DocumentError: every place that is wrong; the draft stays.
@@ -139,9 +164,12 @@ class Drafts:
         """
         state = await self._own(id, actor)
         body = _unpacked(state.body).body()
-        if state.document:
+        if name:
+            body = {**body, "name": name}
+        if state.document and not name:
+            etag = None if over else state.etag
             kept = await self._documents.revise(
-                DocumentKind.scenario, state.document, body, actor, etag=state.etag, note=note, label="scenario"
+                DocumentKind.scenario, state.document, body, actor, etag=etag, note=note, label="scenario"
             )
         else:
             kept = await self._documents.create(DocumentKind.scenario, body, actor, note, label="scenario")
@@ -173,6 +201,7 @@ def _editing(state: DraftState) -> Editing:
         state.label,
         state.position > state.bottom,
         state.position < state.top,
+        state.etag,
     )
 
 
