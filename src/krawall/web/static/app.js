@@ -159,7 +159,7 @@ function failed(ctx, text, why = "") {
 }
 document.addEventListener("htmx:response:error", event => {
   const ctx = /** @type {any} */ (event).detail.ctx;
-  if (ctx.response.status === 422 && !ctx.response.headers.get("content-type")?.includes("json")) return;
+  if ([409, 422].includes(ctx.response.status) && !ctx.response.headers.get("content-type")?.includes("json")) return;
   let problem = { detail: `The server answered ${ctx.response.status}`, hint: "" };
   try { problem = { ...problem, ...JSON.parse(ctx.text) }; } catch { /* not ours */ }
   failed(ctx, problem.detail, problem.hint);
