@@ -80,7 +80,10 @@ class _Place(msgspec.Struct):
 
 
 class Dashboard(Record, frozen=True):
-    """What a person wants to see first. `day`: the last 24 hours, `day_before`: the 24 before. `recent`: newest first."""
+    """What a person wants to see first. `day`: the last 24 hours, `day_before`: the 24 before. `recent`: newest first.
+
+    `names`: of the sessions in `recent`, by id.
+    """
 
     live: list[Live]
     active_jobs: int
@@ -91,6 +94,7 @@ class Dashboard(Record, frozen=True):
     times_before: Times
     failing: list[TargetTrouble]
     recent: list[Event]
+    names: dict[str, str] = {}
 
 
 class Overview:
@@ -112,6 +116,7 @@ class Overview:
         """
         now = wall_ns()
         counts = await self._counts()
+        recent = (await self._store.events.list(limit=RECENT)).items
         return Dashboard(
             live=await self.live(),
             active_jobs=sum(states.get("active", 0) for states in counts.values()),
@@ -121,7 +126,8 @@ class Overview:
             times=await self._latencies.over(now - DAY_NS, now + 1),
             times_before=await self._latencies.over(now - 2 * DAY_NS, now - DAY_NS),
             failing=await failing_targets(self._store.database, now - DAY_NS, TROUBLED),
-            recent=(await self._store.events.list(limit=RECENT)).items,
+            recent=recent,
+            names=await self._store.sessions.names({event.session for event in recent if event.session}),
         )
 
     async def live(self) -> list[Live]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -285,6 +285,12 @@ class Sessions:
         query = select(blobs.c.session, blobs.c.body).join(sessions, sessions.c.id == blobs.c.session).where(live)
         async with self._database.read() as tx:
             return {row.session: bytes(row.body) for row in await tx.all(query)}
+
+    async def names(self, ids: Iterable[str]) -> dict[str, str]:
+        """Return the names of sessions by id; of those that are not there none."""
+        query = select(sessions.c.id, sessions.c.name).where(sessions.c.id.in_(sorted(ids)))
+        async with self._database.read() as tx:
+            return {row.id: row.name for row in await tx.all(query)}
 
     async def ended(self, since_ns: int, until_ns: int) -> builtins.list[str]:
         """Return the ids of finished sessions that were created in a stretch of time; its end is not included."""

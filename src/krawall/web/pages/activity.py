@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import htpy as h
 
@@ -13,21 +13,21 @@ from krawall.web.ui.icons import Icon
 
 SENTENCES: dict[str, tuple[Icon, str]] = {
     "session.queued": ("clock", "{name} was queued by {actor}"),
-    "session.started": ("play", "A session began"),
-    "session.paused": ("pause", "{actor} paused a session"),
-    "session.resumed": ("play", "{actor} resumed a session"),
-    "session.adjusted": ("sliders-horizontal", "{actor} changed the load of a session"),
-    "session.stopping": ("square", "A session is being stopped: {reason}"),
-    "session.completed": ("circle-check", "A session completed: {verdict}"),
-    "session.aborted": ("triangle-alert", "A session was aborted: {reason}"),
-    "session.cancelled": ("square", "A session was cancelled: {reason}"),
-    "session.failed": ("circle-x", "A session failed: {reason}"),
+    "session.started": ("play", "{session} began"),
+    "session.paused": ("pause", "{actor} paused {session}"),
+    "session.resumed": ("play", "{actor} resumed {session}"),
+    "session.adjusted": ("sliders-horizontal", "{actor} changed the load of {session}"),
+    "session.stopping": ("square", "{session} is being stopped: {reason}"),
+    "session.completed": ("circle-check", "{session} completed: {verdict}"),
+    "session.aborted": ("triangle-alert", "{session} was aborted: {reason}"),
+    "session.cancelled": ("square", "{session} was cancelled: {reason}"),
+    "session.failed": ("circle-x", "{session} failed: {reason}"),
     "session.imported": ("upload", "{actor} imported {name}"),
     "session.deleted": ("trash-2", "{actor} deleted the session {name}"),
-    "shard.lost": ("triangle-alert", "Shard {shard} was lost with {worker}"),
-    "shard.replaced": ("refresh-cw", "Shard {shard} goes on at {worker}"),
-    "threshold.breached": ("triangle-alert", "A threshold did not hold: {text}"),
-    "budget.reached": ("octagon-x", "The cap of {cap} is reached"),
+    "shard.lost": ("triangle-alert", "Shard {shard} of {session} was lost with {worker}"),
+    "shard.replaced": ("refresh-cw", "Shard {shard} of {session} goes on at {worker}"),
+    "threshold.breached": ("triangle-alert", "A threshold of {session} did not hold: {text}"),
+    "budget.reached": ("octagon-x", "{session} ran into a cap: {cap}"),
     "worker.lost": ("server", "The worker {worker} on {host} was lost"),
     "document.changed": ("pencil", "{actor} {deed} the {kind} {name}"),
     "credential.changed": ("key-round", "{actor} {deed} the credential {name}"),
@@ -38,26 +38,27 @@ SENTENCES: dict[str, tuple[Icon, str]] = {
 """Type of event -> its symbol and sentence."""
 
 
-def activity(events: Sequence[Event], now_ns: int, most: int = 8) -> h.Node:
-    """Return the newest events."""
+def activity(events: Sequence[Event], names: Mapping[str, str], now_ns: int, most: int = 8) -> h.Node:
+    """Return the newest events. `names`: of sessions by id."""
     if not events:
         return ui.empty("What happens in this installation stands here.", symbol="history")
-    return h.ul(".feed")[[_line(each, now_ns) for each in events[:most]]]
+    return h.ul(".feed")[[_line(each, names, now_ns) for each in events[:most]]]
 
 
-def _line(event: Event, now_ns: int) -> h.Element:
+def _line(event: Event, names: Mapping[str, str], now_ns: int) -> h.Element:
     symbol, words = SENTENCES.get(kind_of(event.body), ("info", kind_of(event.body).replace(".", " ")))
-    text = sentence(event, words)
-    inside: h.Node = h.a(".text", href=f"/sessions/{event.session}")[text] if event.session else text
+    text = sentence(event, words, names)
+    inside: h.Node = h.a(".text", href=f"/sessions/{event.session}")[text] if event.session in names else text
     return h.li[ui.icon(symbol), h.span(".words")[inside], ui.when(event.at_ns, now_ns)]
 
 
-def sentence(event: Event, words: str) -> str:
-    """Return a sentence with the facts of its event filled in."""
+def sentence(event: Event, words: str, names: Mapping[str, str]) -> str:
+    """Return a sentence with the facts of its event filled in. A session that is not there any more has no name."""
     facts = {name: str(getattr(event.body, name)) for name in event.body.__struct_fields__}
     if isinstance(event.body, told.TargetTested):
         facts["result"] = "it answers" if event.body.ok else facts["fault"].replace("_", " ")
     actor = (
         ("Somebody here" if words.startswith("{actor}") else "somebody here") if event.actor == "local" else event.actor
     )
-    return words.format_map({**facts, "actor": actor})
+    session = names.get(event.session or "", "A session" if words.startswith("{session}") else "a session")
+    return words.format_map({**facts, "actor": actor, "session": session})

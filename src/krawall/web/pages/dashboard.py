@@ -69,10 +69,12 @@ def dashboard_page(
             live_card(found.live, now_ns) if played else None,
             day(found) if played else None,
             h.div(".cols")[
-                _failing(found, now_ns) if played else None,
-                workers_card(found, now_ns),
-                ui.card("Activity", activity(found.recent, now_ns), aside=None),
-                _schedules() if played else None,
+                h.div(".stack")[
+                    _failing(found, now_ns) if played else None,
+                    workers_card(found, now_ns),
+                    _schedules() if played else None,
+                ],
+                ui.card("Activity", activity(found.recent, found.names, now_ns)),
             ],
         ],
         live=True,

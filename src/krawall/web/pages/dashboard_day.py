@@ -25,7 +25,7 @@ def day(found: Dashboard) -> h.Element:
                 "Errors", share(now.errors, now.turns), note=f"{count(now.errors)} of {many(now.turns, 'message')}",
                 delta=delta(_rate(now.errors, now.turns), _rate(before.errors, before.turns), "lower"),
             ),
-            ui.tile("Cost", money(now.cost_pico / PICO_PER_USD), delta=delta(now.cost_pico, before.cost_pico, "lower")),
+            ui.tile("Cost", money(now.cost_pico / PICO_PER_USD), note=_each(now.cost_pico, now.turns), delta=delta(now.cost_pico, before.cost_pico, "lower")),
             ui.tile(
                 "Sessions", count(now.sessions), note=f"{count(passed)} of {count(judged)} judged passed" if judged else "none judged yet",
                 delta=delta(now.sessions, before.sessions),
@@ -50,6 +50,11 @@ def delta(now: float, before: float, better: ui.Better = "neither") -> ui.Delta 
     ratio = now / before
     text = f"{ratio:,.0f} times" if ratio >= 10 else f"{abs(ratio - 1):.0%}".replace("%", " %")
     return ui.Delta(text, now > before, better)
+
+
+def _each(pico: int, turns: int) -> str | None:
+    """Return what a message cost, so that a day with more of them is not mistaken for a dearer one."""
+    return f"{money(pico / PICO_PER_USD / turns)} a message" if turns else None
 
 
 def _rate(errors: int, turns: int) -> float:

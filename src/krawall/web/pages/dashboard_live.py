@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import htpy as h
 
-from krawall.conduct.words import count, lasting, many, money, share, time
+from krawall.conduct.words import count, lasting, many, money, time
 from krawall.model.base import PICO_PER_USD
 from krawall.model.kept import WorkerFacts
 from krawall.model.session import State
@@ -17,6 +17,7 @@ from krawall.web.pages.session_rows import duration, state_of
 LATE_MS = 50.0
 """From this lag of its loop on a worker is too busy to be trusted with times."""
 AWAY_SHOWN = 3
+NONE = h.span(".muted")["–"]
 
 
 def live_card(live: Sequence[Live], now_ns: int) -> h.Element:
@@ -41,10 +42,10 @@ def _live(live: Sequence[Live], now_ns: int) -> h.Element:
                 ui.status(state_of(each.session)),
                 each.session.target,
                 _progress(each),
-                time(each.session.p95_ms) if each.session.p95_ms is not None else h.span(".muted")["none yet"],
-                f"{count(each.session.errors)} of {count(each.session.turns)}",
+                time(each.session.p95_ms) if each.session.p95_ms is not None else NONE,
+                f"{count(each.session.errors)} of {count(each.session.turns)}" if each.session.turns else NONE,
                 money(each.session.cost_pico / PICO_PER_USD),
-                duration(each.session, now_ns) or h.span(".muted")["waits"],
+                duration(each.session, now_ns) or NONE,
             ),
             href=f"/sessions/{each.session.id}",
             id=f"live-{each.session.id}",
@@ -62,7 +63,7 @@ def _progress(each: Live) -> h.Node:
         return h.span(".muted")["not begun"]
     if each.progress is None:
         return f"{many(each.users, 'user')}, {each.turns_per_s:.1f} turns/s"
-    left = f"{share(each.progress, 1)}" + (f", {lasting(each.left_s)} left" if each.left_s else "")
+    left = f"{int(100 * each.progress)} %" + (f", {lasting(each.left_s)} left" if each.left_s else "")
     return h.span(".along")[
         ui.progress(each.progress, 1, f"Progress of {each.session.name}"), h.small[left],
         each.warning and h.small(".late")[ui.icon("triangle-alert", size=12), each.warning],
@@ -108,10 +109,8 @@ def _workers(shown: Sequence[WorkerFacts], living: set[str], now_ns: int) -> h.E
             (
                 h.span[each.host, h.small(".muted.below")[f"{each.version}, process {each.pid}"]],
                 _state(each, each.id in living),
-                f"{len(each.playing)} of {each.slots}" if each.id in living else "",
-                h.span(class_="late" if each.lag_ms >= LATE_MS else None)[time(each.lag_ms)]
-                if each.id in living
-                else "",
+                f"{len(each.playing)} of {each.slots}" if each.id in living else NONE,
+                _lag(each) if each.id in living else NONE,
                 ui.when(each.seen_ns, now_ns),
             ),
             id=each.id,
@@ -119,6 +118,13 @@ def _workers(shown: Sequence[WorkerFacts], living: set[str], now_ns: int) -> h.E
         for each in shown
     ]
     return ui.table("Workers", columns, rows)
+
+
+def _lag(each: WorkerFacts) -> h.Node:
+    if each.lag_ms < LATE_MS:
+        return time(each.lag_ms)
+    late = {"class": "late", "data-tip": "Too busy: times that it measures may be too long", "tabindex": "0"}
+    return h.span(late)[ui.icon("triangle-alert", size=12), h.span(".sr")["Too busy: "], time(each.lag_ms)]
 
 
 def _state(each: WorkerFacts, living: bool) -> h.Element:
