@@ -85,7 +85,8 @@ def test_a_page_of_another_site_changes_nothing(client):
 def test_every_change_a_page_makes_can_be_made_by_the_api(pages):
     """A page's route bears the name of what it does; the API has an operation for each."""
     twins = {
-        "web_create_target": "create_target", "web_revise_target": "revise_target", "web_target_deed": "duplicate_target",
+        "web_create_target": "create_target", "web_revise_target": "revise_target", "web_target_deed": "archive_target",
+        "web_duplicate_target": "duplicate_target", "web_revert_target": "revise_target",
         "web_test_target": "test_target", "web_scenario_from_template": "create_scenario", "web_session_deed": "pause_session", "web_adjust_session": "adjust_session",
         "web_start_session": "start_session",
         "web_estimate_session": "preview_scenario", "web_log_in": "log_in", "web_log_out": "log_out",

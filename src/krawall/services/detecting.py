@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -67,7 +68,7 @@ async def detect(
     known = clues() if known is None else known
     looked: dict[str, Looked] = {}
     if site.scheme in ("http", "https"):
-        plan = _granted(url, secrets, confirmed)
+        plan = await asyncio.to_thread(_granted, url, secrets, confirmed)
         wanted = pages(site, known)
         tell(f"looking at {len(wanted)} pages of {site.origin}")
         looked = await look_up(plan, site, wanted)
@@ -102,7 +103,7 @@ async def _tried(guess: Guess, secrets: Secrets, confirmed: bool, tell: Tell) ->
     """Send the message, and put right what it shows to be wrong."""
     try:
         target = Target.model_validate(guess.target)
-        trial = local_trial(target, secrets, Path(), Overrides(confirmed=confirmed))
+        trial = await asyncio.to_thread(local_trial, target, secrets, Path(), Overrides(confirmed=confirmed))
     except DocumentError as error:
         missing = "; ".join(str(place) for place in error.places)
         return Detected(guess, None, f"no message was sent: {missing}")

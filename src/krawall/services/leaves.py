@@ -73,14 +73,15 @@ def leaves(document: object) -> Iterator[Leaf]:
         seen += 1
         if isinstance(value, dict | list):
             if len(names) < MOST_DEPTH:
-                waiting += reversed(list(_inner(value, path, names, role, kind)))
+                waiting += reversed(list(inner(value, path, names, role, kind)))
         elif value is not None:
             yield Leaf(path or "$", names, value, role, kind)
 
 
-def _inner(
+def inner(
     value: dict[str, object] | list[object], path: str, names: tuple[str, ...], role: str, kind: str
 ) -> Iterator[tuple[object, str, tuple[str, ...], str, str]]:
+    """Yield what a list or an object holds: value, path, names, role, kind; not what stands under keys that no path can name."""
     if isinstance(value, list):
         for index, item in enumerate(value):
             yield item, path + _index(value, index, bool(path)), names, role, kind

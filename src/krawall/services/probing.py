@@ -88,6 +88,14 @@ class Outcome(Record, frozen=True):
 Told = Step | Outcome
 
 
+def steps_of(trial: Trial) -> list[StepName]:
+    """Return the steps that a test has, in order."""
+    steps: list[StepName] = ["resolve", "connect", "tls", "send", "first token", "reply"]
+    if trial.hooks:
+        steps.insert(3, "sign in")
+    return steps
+
+
 async def probe(trial: Trial, most_s: float = MOST_S) -> AsyncGenerator[Told, None]:
     """Yield the steps as they end, then the outcome. Closing the iterator cancels what is under way."""
     told: asyncio.Queue[Told | None] = asyncio.Queue()
@@ -145,9 +153,7 @@ class _Test:
         self._trial = trial
         self._tell = tell
         self._began = monotonic_ns()
-        self._left: list[StepName] = ["resolve", "connect", "tls", "send", "first token", "reply"]
-        if trial.hooks:
-            self._left.insert(3, "sign in")
+        self._left = steps_of(trial)
         self._kept = Overheard()
         self._mark = _Watched(self)
         self._redact = Redactor(trial.values)

@@ -1,8 +1,8 @@
-"""Connection tests on a server: of kept targets and of drafts, with credentials from the vault."""
+"""Connection tests on a server: of kept targets and of drafts, with credentials from the vault; and what speaks at an address."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +14,11 @@ from krawall.model.event import TargetTested
 from krawall.model.kept import DocumentKind
 from krawall.model.plan import Plan
 from krawall.model.target import SavedTarget, Target
+from krawall.services.detecting import Detected, Tell, detect
 from krawall.services.documents import Documents, Given
 from krawall.services.probing import Outcome, Told, probe
 from krawall.services.starting import Planner, Rules, StartSession
+from krawall.services.tested import HeldTests
 from krawall.services.trials import BUDGET, MESSAGE, Trial, trial
 from krawall.store.store import Store
 from krawall.vault import Vault
@@ -35,13 +37,17 @@ class Ready:
 
 
 class Targets:
-    """What is special about targets; as documents they behave like the others. One per process."""
+    """What is special about targets; as documents they behave like the others. One per process.
+
+    `held`: the newest tests that were made here, for pages that show one and work with its answer.
+    """
 
     def __init__(self, store: Store, vault: Vault, documents: Documents, rules: Rules) -> None:
         self._store = store
         self._vault = vault
         self._documents = documents
         self._planner = Planner(store, rules)
+        self.held = HeldTests()
 
     async def ready(self, id: str, message: str = MESSAGE) -> Ready:
         """Return the test of a kept target; its host is looked up, nothing is sent.
@@ -54,8 +60,10 @@ class Targets:
         made = await self._trial(SavedTarget.model_validate(kept.body).bare(), kept.id, message)
         return Ready(made, kept.id, kept.name)
 
-    async def ready_draft(self, given: Given, message: str = MESSAGE) -> Ready:
+    async def ready_draft(self, given: Given, message: str = MESSAGE, typed: Mapping[str, str] | None = None) -> Ready:
         """Return the test of a target that is not kept: plain data, or YAML or JSON text. Nobody has confirmed its host.
+
+        `typed`: credentials that count instead of those that are kept, for this test alone.
 
         Raises:
             DocumentError, PluginError: it is wrong, or a credential is missing.
@@ -63,7 +71,26 @@ class Targets:
         made = await self._documents.check(DocumentKind.target, given, otherwise=_DRAFT, label="target")
         target = SavedTarget.model_validate(made.body).bare()
         plain = target.model_dump(mode="json", exclude_unset=True)
-        return Ready(await self._trial(target, plain, message))
+        return Ready(await self._trial(target, plain, message, typed))
+
+    async def detect(
+        self,
+        url: str,
+        *,
+        key: str = "",
+        model: str = "",
+        confirmed: bool = False,
+        ask: bool = True,
+        tell: Tell = lambda _: None,
+        typed: Mapping[str, str] | None = None,
+    ) -> Detected:
+        """Return what seems to be at an address. See `services.detecting.detect`; `key` is the name of a credential.
+
+        Raises:
+            DocumentError: there is no such credential. Refused, Unreachable: the guard rails say no, or there is no such host.
+        """
+        secrets = await self._opened({key} if key else set(), typed)
+        return await detect(url, secrets, key=key, model=model, confirmed=confirmed, ask=ask, tell=tell)
 
     async def test(self, ready: Ready, actor: str) -> AsyncGenerator[Told, None]:
         """Yield the steps as they end, then the outcome; what came of a kept target is an event."""
@@ -78,7 +105,9 @@ class Targets:
         fault = str(outcome.fault.kind) if outcome.fault is not None else ""
         await self._store.events.append(TargetTested(ready.id, ready.name, outcome.ok, round(ms, 1), fault), actor)
 
-    async def _trial(self, target: Target, given: str | dict[str, Any], message: str) -> Trial:
+    async def _trial(
+        self, target: Target, given: str | dict[str, Any], message: str, typed: Mapping[str, str] | None = None
+    ) -> Trial:
         """`given`: the target as a session is asked for it."""
         scenario = {"name": "connection test", "steps": [MESSAGE], "budget": BUDGET}
         plan: Plan | None = None
@@ -87,12 +116,13 @@ class Targets:
             plan = (await self._planner.plan(StartSession(scenario=scenario, target=given))).plan
         except (Refused, Unreachable) as error:
             trouble = error
-        secrets = await self._opened(plan.target) if plan is not None else Opened({})
+        secrets = await self._opened(secrets_of(plan.target) if plan is not None else set(), typed)
         return trial(target, secrets, plan, trouble, message)
 
-    async def _opened(self, target: Target) -> Opened:
+    async def _opened(self, names: set[str], typed: Mapping[str, str] | None) -> Opened:
+        given = {name: value for name, value in (typed or {}).items() if name in names}
         try:
-            sealed = await self._store.credentials.sealed(sorted(secrets_of(target)))
+            sealed = await self._store.credentials.sealed(sorted(names - given.keys()))
         except NotFound as error:
             raise DocumentError("target", [Place("", error.message)], hint=error.hint) from None
-        return Opened({name: self._vault.unseal(name, blob) for name, blob in sealed.items()})
+        return Opened({**{name: self._vault.unseal(name, blob) for name, blob in sealed.items()}, **given})

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from krawall.web.pages import (
+    builder,
     conversation,
     dashboard,
     finding,
@@ -12,6 +13,7 @@ from krawall.web.pages import (
     session_start,
     sessions,
     signin,
+    target_trying,
     targets,
 )
 
@@ -19,8 +21,10 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
     module.router
     for module in (
         dashboard,
+        target_trying,
         targets,
         scenarios,
+        builder,
         sessions,
         session_start,
         session,

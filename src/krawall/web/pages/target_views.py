@@ -1,172 +1,44 @@
-"""What pages about targets look like. No queries here: everything that is shown comes in."""
+"""What the page of one target looks like. No queries here: everything that is shown comes in."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import htpy as h
 
-from krawall.conduct.words import time
-from krawall.model.event import Event, TargetTested
+from krawall.errors import KrawallError
+from krawall.guard.hosts import TARGET_SCHEMES, parse_url
+from krawall.model.event import Event
 from krawall.model.kept import Kept
 from krawall.model.session import Session
 from krawall.services.documents import to_yaml
+from krawall.services.mapping import Read
+from krawall.services.tested import HeldTest
+from krawall.services.trials import MESSAGE
 from krawall.web import ui
 from krawall.web.frame import Frame
 from krawall.web.pages.session_rows import session_table
 from krawall.web.pages.target_form import AUTHS
-from krawall.web.presets import implied_address, preset_of, title_of
-from krawall.web.urls import address
-
-_ABOUT = "A target is a chatbot that you test: its address, how to sign in, and where the words of its replies stand."
-_FAULTS = {
-    "connect": "No connection",
-    "tls": "TLS failed",
-    "timeout": "Timed out",
-    "rate_limited": "Rate limited",
-    "rejected": "Rejected",
-}
+from krawall.web.pages.target_list import check_of, deeds_of, preset_title
+from krawall.web.pages.target_test import result, told, try_button
+from krawall.web.presets import implied_address
 
 
 @dataclass(frozen=True)
-class Listed:
-    """A row of the list: a target, its last connection test, its last session."""
+class Shown:
+    """A target with what is known of it. `held`: the test that is looked at, `reads`: what the mapping says of its answer."""
 
     kept: Kept
     check: Event | None = None
-    session: Session | None = None
+    recent: Sequence[Session] = ()
+    held: HeldTest | None = None
+    reads: Sequence[Read] = ()
 
 
-# list -------------------------------------------------------------------------------------------------------------------
-
-
-def list_page(
-    frame: Frame, rows: Sequence[Listed], q: str, archived: bool, cursor: str | None, following: str | None, now_ns: int
-) -> h.Element:
-    """Return the list of targets, empty, filtered empty or full."""
-    new = (
-        ui.button("New target", kind="primary", symbol="plus", href="/targets/new", key="n") if frame.may_run else None
-    )
-    some = bool(rows or q or archived or cursor)
-    return ui.page(
-        frame,
-        "Targets",
-        ui.page_header("Targets", about="The chatbots that you test." if some else None, actions=new if some else None),
-        _filters(q, archived) if some else None,
-        _list(frame, rows, q, archived, cursor, following, now_ns)
-        if some
-        else ui.card("", ui.empty(_ABOUT, new, "crosshair", "No targets yet")),
-        live=True,
-    )
-
-
-def _filters(q: str, archived: bool) -> h.Element:
-    return h.form(
-        ".filters", method="get", action="/targets", role="search", aria_label="Filter targets", data_filters=True
-    )[
-        ui.field("Name", "q", q, kind="search", more={"data-key": "/"}),
-        ui.select(
-            "Show", "archived", [("", "In use"), ("true", "Archived")], "true" if archived else "", required=True
-        ),
-        ui.button("Filter", submit=True),
-    ]
-
-
-def _list(
-    frame: Frame, rows: Sequence[Listed], q: str, archived: bool, cursor: str | None, following: str | None, now_ns: int
-) -> h.Element:
-    now = {"q": q, "archived": "true" if archived else ""}
-    if not rows:
-        words = "No archived target." if archived and not q else "No target is called so."
-        return ui.card("", ui.empty(words, ui.button("Clear filters", symbol="x", href="/targets"), "search"))
-    columns = [
-        ui.Column("Name", wide=True), ui.Column("Preset"), ui.Column("Host"), ui.Column("Last check"), ui.Column("Last session"),
-        ui.Column("Changed", number=True),
-    ]  # fmt: skip
-    made = [
-        ui.Row(
-            (each.kept.name, _preset_title(each.kept), host_of(each.kept), _check(each.check, now_ns), _last(each.session), ui.when(each.kept.updated_ns, now_ns)),
-            href=f"/targets/{each.kept.id}", id=each.kept.id,
-            actions=ui.menu(f"m-{each.kept.id}", f"Actions for {each.kept.name}", _deeds(each.kept, listed=True), small=True) if frame.may_run else None,
-        )
-        for each in rows
-    ]  # fmt: skip
-    pager = ui.pager(
-        address("/targets", now) if cursor else "",
-        address("/targets", now, {"cursor": following}) if following else "",
-        f"{len(rows)} targets",
-    )
-    follow = {
-        "data-follows": "target:",
-        "hx-get": address("/targets", now, {"cursor": cursor}),
-        "hx-select": "#list",
-        "hx-trigger": "changed throttle:1s",
-        "hx-swap": "outerMorph",
-    }
-    return h.div({"id": "list", **follow})[
-        ui.card("", ui.table("Targets", columns, made, actions=frame.may_run), pager, flush=True)
-    ]
-
-
-def _deeds(kept: Kept, *, listed: bool = False) -> list[ui.Item | None]:
-    base = f"/targets/{kept.id}"
-    items: list[ui.Item | None] = [
-        ui.Item("Edit", "pencil", href=f"{base}/edit") if listed else None,
-        ui.Item("Duplicate", "copy", action=f"{base}/duplicate"),
-        ui.Item("Restore", "archive-restore", action=f"{base}/restore")
-        if kept.archived
-        else ui.Item("Archive", "archive", action=f"{base}/archive"),
-    ]
-    if not listed:
-        items += [None, ui.Item("Delete target", "trash-2", opens="delete", danger=True)]
-    return items if listed else items[1:]
-
-
-def host_of(kept: Kept) -> str:
-    """Return the host and port of a target, as far as it names one."""
-    url = str(kept.body.get("url") or implied_address(kept.body))
-    return urlsplit(url).netloc.rpartition("@")[2] or "none"
-
-
-def _preset_title(kept: Kept) -> str:
-    preset = preset_of(str(kept.body.get("preset", "")))
-    return title_of(preset) if preset else str(kept.body.get("preset") or kept.body.get("connector") or "")
-
-
-def _check(event: Event | None, now_ns: int) -> h.Node:
-    if event is None or not isinstance(event.body, TargetTested):
-        return h.span(".muted")["never"]
-    body = event.body
-    word = (
-        ui.badge(time(body.ms), "ok", "check")
-        if body.ok
-        else ui.badge(
-            _FAULTS.get(body.fault, body.fault.replace("_", " ").capitalize() or "Failed"), "bad", "circle-alert"
-        )
-    )
-    return h.span(".row")[word, h.span(".muted")[ui.when(event.at_ns, now_ns)]]
-
-
-def _last(session: Session | None) -> h.Node:
-    return ui.status(session.outcome or session.state) if session else h.span(".muted")["never"]
-
-
-# one target -------------------------------------------------------------------------------------------------------------
-
-
-def target_page(
-    frame: Frame,
-    kept: Kept,
-    tab: str,
-    revisions: Sequence[Kept],
-    diff: str,
-    check: Event | None,
-    recent: Sequence[Session],
-    now_ns: int,
-) -> h.Element:
+def target_page(frame: Frame, shown: Shown, tab: str, revisions: h.Node, now_ns: int) -> h.Element:
     """Return one target: what it is, whether it answers, its sessions; its YAML and revisions by tab."""
+    kept = shown.kept
     base = f"/targets/{kept.id}"
     tabs = ui.tabs(
         "Parts of the target",
@@ -174,33 +46,101 @@ def target_page(
         {"yaml": "YAML", "revisions": "Revisions"}.get(tab, "Overview"),
     )
     actions = [
-        ui.menu("more", "More actions", _deeds(kept)),
+        ui.menu("more", "More actions", deeds_of(kept)),
         ui.button("Edit target", symbol="pencil", href=f"{base}/edit"),
     ]
     if tab == "yaml":
         content: h.Node = ui.code(to_yaml(kept), label="Target", numbered=True)
     elif tab == "revisions":
-        content = _revisions(revisions, diff, now_ns)
+        content = revisions
     else:
-        content = _overview(frame, kept, check, recent, now_ns)
+        content = _overview(frame, shown, now_ns)
     return ui.page(
         frame,
         kept.name,
         ui.page_header(
             kept.name, about=str(kept.body.get("description") or "") or None,
-            marks=[ui.badge(_preset_title(kept)), kept.archived and ui.badge("Archived", "warn")], actions=actions if frame.may_run else None,
+            marks=[ui.badge(preset_title(kept)), kept.archived and ui.badge("Archived", "warn")], actions=actions if frame.may_run else None,
         ),
         tabs,
         content,
+        _dialogs(kept) if frame.may_run else None,
+        crumbs=[("Targets", "/targets"), (kept.name, "")], scripts=["target.js"],
+    )  # fmt: skip
+
+
+def _dialogs(kept: Kept) -> h.Node:
+    base = f"/targets/{kept.id}"
+    host = host_to_confirm(kept)
+    return [
         ui.confirm(
             "delete", f"Delete {kept.name}?", action=f"{base}/delete", deed="Delete target",
             consequence=h.p[f"Its {kept.revision} revision{'s go' if kept.revision != 1 else ' goes'} with it. Sessions keep what they were started with."],
         ),
-        crumbs=[("Targets", "/targets"), (kept.name, "")],
-    )  # fmt: skip
+        ui.dialog("duplicate", f"Duplicate {kept.name}", duplicate_form(kept, f"{kept.name} copy"), about=ABOUT_COPIES),
+        host and ui.dialog(
+            "confirm-host", f"Do you operate {host}?",
+            h.p["Krawall sends load to private addresses only when somebody says that the host is theirs. Your name stands beside this word, and a revision with another host loses it."],
+            ui.form(
+                f"{base}/confirm",
+                h.div(".row")[
+                    h.button(".btn", type="button", commandfor="confirm-host", command="close", autofocus=True)["Cancel"],
+                    ui.button(f"I operate {host}", kind="primary", symbol="check", submit=True),
+                ],
+            ),
+        ),
+    ]  # fmt: skip
 
 
-def _overview(frame: Frame, kept: Kept, check: Event | None, recent: Sequence[Session], now_ns: int) -> h.Node:
+ABOUT_COPIES = "The copy begins with its first revision. Nobody has confirmed its host yet."
+
+
+def duplicate_form(kept: Kept, name: str, error: str = "") -> h.Element:
+    """Return the form that names a copy. It takes its own place in a dialog and on a page."""
+    return ui.form(
+        f"/targets/{kept.id}/duplicate",
+        h.div(".form")[
+            ui.field("Name of the copy", "name", name, required=True, error=error),
+            h.div[ui.button("Duplicate target", kind="primary", symbol="copy", submit=True)],
+        ],
+        id="duplicate-form",
+        more={"hx-select": "#duplicate-form"},
+    )
+
+
+def duplicate_page(frame: Frame, kept: Kept, name: str, error: str = "") -> h.Element:
+    """Return the page on which a copy is named."""
+    title = f"Duplicate {kept.name}"
+    return ui.page(
+        frame,
+        title,
+        ui.page_header(title, about=ABOUT_COPIES),
+        ui.card("", h.div(".narrow")[duplicate_form(kept, name, error)]),
+        crumbs=[("Targets", "/targets"), (kept.name, f"/targets/{kept.id}"), ("Duplicate", "")],
+    )
+
+
+def host_to_confirm(kept: Kept) -> str:
+    """Return the host that somebody could say to operate; empty: there is none, it is this machine, or it was said."""
+    url = str(kept.body.get("url") or implied_address(kept.body))
+    try:
+        site = parse_url(url, TARGET_SCHEMES)
+    except KrawallError:
+        return ""
+    here = site.host == "localhost" or site.host.startswith("127.") or site.host == "::1"
+    return "" if here or site.host == kept.body.get("confirmed") or "$" in site.host else site.host
+
+
+def _overview(frame: Frame, shown: Shown, now_ns: int) -> h.Node:
+    return [
+        h.div(".cols")[_settings(frame, shown.kept, now_ns), _connection(frame, shown, now_ns)],
+        ui.card("Sessions", session_table(shown.recent, now_ns), flush=True)
+        if shown.recent
+        else ui.card("Sessions", ui.empty("Nothing was played against this target yet.", symbol="play")),
+    ]
+
+
+def _settings(frame: Frame, kept: Kept, now_ns: int) -> h.Element:
     body = kept.body
     auth = body.get("auth")
     pairs: list[tuple[str, h.Node]] = [
@@ -208,49 +148,61 @@ def _overview(frame: Frame, kept: Kept, check: Event | None, recent: Sequence[Se
         ("Sign in", _signing(auth) if isinstance(auth, dict) else "Nothing"),
         ("Streams", "Yes" if body.get("stream") else "No"),
         *[(name.replace("_", " ").capitalize(), str(value)) for name, value in (body.get("fields") or {}).items()],
-        ("Confirmed host", str(body.get("confirmed") or "none")),
+        ("Confirmed host", _confirmed(frame, kept)),
         ("Revision", [f"{kept.revision}, ", ui.when(kept.updated_ns, now_ns), f" by {kept.actor}"]),
     ]
-    test = ui.form(
+    return ui.card("Settings", ui.facts(*pairs))
+
+
+def _confirmed(frame: Frame, kept: Kept) -> h.Node:
+    said = str(kept.body.get("confirmed") or "")
+    host = host_to_confirm(kept)
+    if not host:
+        return h.code[said] if said else "Not needed"
+    button = ui.button("Confirm host", small=True, symbol="check", more=ui.opens("confirm-host"))
+    return h.div(".row")["None. A private address needs it once.", button if frame.may_run else None]
+
+
+def _connection(frame: Frame, shown: Shown, now_ns: int) -> h.Element:
+    kept, held = shown.kept, shown.held
+    ask = ui.form(
         f"/targets/{kept.id}/test",
-        ui.button("Test connection", kind="primary", symbol="plug", small=True, submit=True),
-        more={"hx-target": "#test", "hx-swap": "innerHTML"},
-    )
-    return [
-        h.div(".cols")[
-            ui.card("Settings", ui.facts(*pairs)),
-            ui.card(
-                "Connection",
-                h.div(".stack", id="test", aria_live="polite")[
-                    h.p[
-                        ["Last check: ", _check(check, now_ns)]
-                        if check
-                        else "Sends one message and shows each step, the raw answer, and what is read from it."
-                    ]
-                ],
-                aside=test if frame.may_run else None,
-            ),
+        h.div(".ask")[
+            ui.field("Message", "message", kept.id and MESSAGE, required=True),
+            try_button(),
         ],
-        ui.card("Sessions", session_table(recent, now_ns), flush=True)
-        if recent
-        else ui.card("Sessions", ui.empty("Nothing was played against this target yet.", symbol="play")),
+        partial=False,
+    )
+    before = h.p(".muted")[
+        ["Last check: ", check_of(shown.check, now_ns)]
+        if shown.check
+        else "Sends one message and shows each step, the raw answer, and what is read from it."
     ]
+    way_out = way_out_of(frame, kept, held) if held else None
+    return ui.card(
+        "Connection",
+        h.div(".stack")[
+            ask if frame.may_run else None,
+            h.div(id="test", aria_live="polite")[result(held, shown.reads, way_out=way_out) if held else told(before)],
+        ],
+    )
 
 
-def _signing(auth: Mapping[str, object]) -> str:
+def way_out_of(frame: Frame, kept: Kept, held: HeldTest) -> h.Node:
+    """Return what can be done about a test that failed: confirm the host, or put the mapping right."""
+    if not frame.may_run or held.outcome.ok:
+        return None
+    step = next((each for each in held.steps if each.state == "failed"), None)
+    if step is not None and "confirm that you operate" in step.hint and (host := host_to_confirm(kept)):
+        return h.div[ui.button(f"Confirm {host}", symbol="check", more=ui.opens("confirm-host"))]
+    if held.outcome.raw_received:
+        edit = f"/targets/{kept.id}/edit?from={held.id}#mapping"
+        return h.div[ui.button("Show where the reply stands", symbol="crosshair", href=edit)]
+    return None
+
+
+def _signing(auth: dict[str, object]) -> str:
     words = dict(AUTHS)
     kind, value = next(iter(auth.items()), ("", ""))
     inner = next(iter(value.items())) if isinstance(value, dict) and value else ("", value)
     return f"{words.get(kind, kind.capitalize())} {inner[0]}".strip() + f", from {inner[1]}"
-
-
-def _revisions(revisions: Sequence[Kept], diff: str, now_ns: int) -> h.Node:
-    columns = [ui.Column("Revision"), ui.Column("Note", wide=True), ui.Column("By"), ui.Column("When", number=True)]
-    rows = [
-        ui.Row((f"Revision {each.revision}", each.note or "", each.actor, ui.when(each.updated_ns, now_ns)))
-        for each in revisions
-    ]
-    return h.div(".cols")[
-        ui.card("Revisions", ui.table("Revisions", columns, rows), flush=True),
-        ui.card("The last change", ui.difference(diff) if diff else h.p(".muted")["There is only one revision."]),
-    ]

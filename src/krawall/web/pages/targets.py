@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
+import htpy as h
 from fastapi import APIRouter, Form, Request, Response
 
 from krawall.api.auth import Reader, Runner
 from krawall.api.shapes import app_of
 from krawall.app import App
 from krawall.clock import wall_ns
-from krawall.errors import Conflict, DocumentError, Forbidden, KrawallError, NotFound
+from krawall.errors import Conflict, DocumentError, Forbidden, KrawallError, NotFound, Place
 from krawall.model.account import Caller, Scope
 from krawall.model.kept import DocumentKind, Kept
-from krawall.services.probing import Outcome, Step
-from krawall.services.trials import MESSAGE
 from krawall.web.answers import go, show
 from krawall.web.frame import frame_of
 from krawall.web.pages.target_edit import Draft, form_page
 from krawall.web.pages.target_form import body_of, field_of, values_of
-from krawall.web.pages.target_test import result
-from krawall.web.pages.target_views import Listed, list_page, target_page
+from krawall.web.pages.target_list import Listed, list_page
+from krawall.web.pages.target_revisions import revisions_tab
+from krawall.web.pages.target_trying import reads_of
+from krawall.web.pages.target_views import Shown, duplicate_page, target_page
 from krawall.web.presets import implied_address, preset_of
 
 KIND = DocumentKind.target
@@ -71,15 +72,37 @@ async def create_target(request: Request, caller: Runner) -> Response:
 
 
 @router.get("/targets/{id}", name="web_target")
-async def target(request: Request, caller: Reader, id: str, tab: str = "") -> Response:
-    """Show a target."""
-    app = app_of(request)
+async def target(
+    request: Request, caller: Reader, id: str, tab: str = "", test: str = "", a: int = 0, b: int = 0
+) -> Response:
+    """Show a target. `test`: a connection test of it that is still held; `a`, `b`: revisions to compare."""
+    app, frame = app_of(request), frame_of(request)
     kept = await app.documents.get(KIND, id)
-    revisions = (await app.documents.revisions(KIND, id, limit=20)).items if tab == "revisions" else []
-    diff = await app.documents.diff(KIND, id) if tab == "revisions" and kept.revision > 1 else ""
+    changes: h.Node = None
+    if tab == "revisions":
+        changes = await _changes(request, kept, a, b)
+    held = app.targets.held.get(test) if test else None
+    held = held if held and held.target == kept.id else None
     check = (await _checks(app)).get(kept.id)
     recent = (await app.store.sessions.list(target=kept.name, limit=5)).items
-    return show(request, target_page(frame_of(request), kept, tab, revisions, diff, check, recent, wall_ns()))
+    shown = Shown(kept, check, recent, held, reads_of(kept.body, held))
+    return show(request, target_page(frame, shown, tab, changes, wall_ns()))
+
+
+async def _changes(request: Request, kept: Kept, a: int, b: int) -> h.Node:
+    documents = app_of(request).documents
+    revisions = (await documents.revisions(KIND, kept.id, limit=100)).items
+    known = {each.revision for each in revisions}
+    pair = (a if a in known else max(1, kept.revision - 1), b if b in known else kept.revision)
+    diff = await documents.diff(KIND, kept.id, *pair) if kept.revision > 1 else ""
+    return revisions_tab(frame_of(request), kept, revisions, pair, diff, wall_ns())
+
+
+@router.get("/targets/{id}/duplicate", name="web_name_copy")
+async def name_copy(request: Request, caller: Runner, id: str) -> Response:
+    """Ask what a copy is to be called."""
+    kept = await app_of(request).documents.get(KIND, id)
+    return show(request, duplicate_page(frame_of(request), kept, f"{kept.name} copy"))
 
 
 @router.get("/targets/{id}/edit", name="web_edit_target")
@@ -107,38 +130,39 @@ async def revise_target(request: Request, caller: Runner, id: str) -> Response:
     return go(request, f"/targets/{saved.id}", f"Saved {saved.name}, revision {saved.revision}")
 
 
-@router.post("/targets/{id}/test", name="web_test_target")
-async def try_target(request: Request, caller: Runner, id: str, message: Annotated[str, Form()] = MESSAGE) -> Response:
-    """Test the connection and show its steps, the raw answer and what was read from it."""
-    app = app_of(request)
-    steps: list[Step] = []
-    outcome = Outcome(ok=False)
-    problem = ""
+@router.post("/targets/{id}/duplicate", name="web_duplicate_target")
+async def duplicate(request: Request, caller: Runner, id: str, name: Annotated[str, Form()] = "") -> Response:
+    """Keep a copy under the name that it is given."""
+    documents = app_of(request).documents
+    kept = await documents.get(KIND, id)
     try:
-        ready = await app.targets.ready(id, message.strip()[:2000] or MESSAGE)
-        async for each in app.targets.test(ready, caller.name):
-            if isinstance(each, Step):
-                steps.append(each)
-            else:
-                outcome = each
-    except KrawallError as error:
-        if isinstance(error, NotFound):
-            raise
-        problem = error.message
-    if request.headers.get("hx-request") != "true":
-        return go(request, f"/targets/{id}", "Connection works" if outcome.ok else "Connection failed")
-    return show(request, result(steps, outcome, problem))
+        if not name.strip():
+            raise DocumentError("target", [Place("name", "give the copy a name")])
+        made = await documents.duplicate(KIND, kept.id, name.strip()[:200], caller.name)
+    except (DocumentError, Conflict) as error:
+        words = (
+            "; ".join(place.message for place in error.places) if isinstance(error, DocumentError) else error.message
+        )
+        page = duplicate_page(frame_of(request), kept, name, words[:1].upper() + words[1:])
+        return show(request, page, 422)
+    return go(request, f"/targets/{made.id}", f"Made {made.name}")
+
+
+@router.post("/targets/{id}/revert", name="web_revert_target")
+async def revert(request: Request, caller: Runner, id: str, revision: Annotated[int, Form()]) -> Response:
+    """Keep what an older revision said as the newest."""
+    documents = app_of(request).documents
+    kept, old = await documents.get(KIND, id), await documents.get(KIND, id, revision)
+    body = {key: value for key, value in old.body.items() if key != "confirmed"}
+    saved = await documents.revise(KIND, kept.id, body, caller.name, etag=kept.etag, note=f"as revision {revision} was")
+    return go(request, f"/targets/{kept.id}?tab=revisions", f"Saved {saved.name}, revision {saved.revision}")
 
 
 @router.post("/targets/{id}/{deed}", name="web_target_deed")
 async def target_deed(request: Request, caller: Runner, id: str, deed: str) -> Response:
-    """Duplicate, archive, restore, confirm or delete a target."""
+    """Archive, restore, confirm or delete a target."""
     documents = app_of(request).documents
     kept = await documents.get(KIND, id)
-    if deed == "duplicate":
-        name = (await _values(request)).get("name", "").strip() or f"{kept.name} copy"
-        made = await documents.duplicate(KIND, id, name, caller.name)
-        return go(request, f"/targets/{made.id}", f"Made {made.name}")
     if deed == "archive":
         await documents.archive(KIND, id, caller.name)
         return go(request, "/targets", f"Archived {kept.name}")
