@@ -61,7 +61,7 @@ async def facts_of(app: App, id: str, tab: str) -> Facts:
     """Return what a tab shows of a session."""
     found = await app.sessions.get(id)
     plan = read_plan(await app.store.sessions.plan(id))
-    points = await _points(app, id) if tab == "seconds" or (not tab and found.state is State.finished) else []
+    points = await _points(app, id) if tab == "seconds" else []
     if found.state is not State.finished:
         picture, why = await app.store.sessions.picture(id), await app.overview.diagnose(id)
         return Facts(

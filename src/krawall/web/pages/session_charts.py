@@ -2,59 +2,74 @@
 
 from __future__ import annotations
 
+import json
+
 import htpy as h
 
 from krawall.conduct import plot
 from krawall.conduct.words import count, money, time
 from krawall.web import ui
-from krawall.web.pages.session_head import Facts
+from krawall.web.pages.session_head import FAULTS, Facts
 
-CHARTS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
-    ("latency", "Response time, by second", (("p50", "p50"), ("p95", "p95"), ("p99", "p99"))),
-    ("ttft", "Time to first token, by second", (("p50", "p50"), ("p95", "p95"))),
-    ("throughput", "Turns per second and users", (("Turns per second, left", "1"), ("Users, right", "2"))),
-    ("errors", "Errors, by second", (("Errors", "2"),)),
-    ("cost", "Cost so far, US dollars", (("Spent", "1"), ("Cap", "2"))),
+CHARTS = (
+    ("latency", "Response time, by second"),
+    ("ttft", "Time to first token, by second"),
+    ("throughput", "Turns per second and users"),
+    ("errors", "Errors by kind, by second"),
+    ("tokens", "Tokens, by second"),
+    ("cost", "Cost so far, US dollars"),
 )
-"""Kind, title, and name and colour of each line."""
+"""Kind and title. What each draws is in `chart-kinds.js`."""
 
 
-def over_time(facts: Facts) -> h.Element:
-    """Return the charts over time. They share their cursor; dragging zooms all of them."""
+def over_time(facts: Facts) -> h.Node:
+    """Return the charts over time. They share their cursor and their range: dragging in one, or two numbers, narrow all."""
     cap = facts.plan.scenario.budget.cost / 1e12
-    return h.div(".over-time", id="charts", data_cap=f"{cap:g}")[
-        [_card(facts, kind, title, lines, cap) for kind, title, lines in CHARTS],
-    ]
+    names = json.dumps(FAULTS, sort_keys=True)
+    return [
+        h.form(".range", id="range", data_scripted=True, role="search", aria_label="Part of the time that the charts show")[
+            h.span(".muted")["Seconds"],
+            _second("from", "From second"),
+            h.span(".muted", aria_hidden="true")["to"],
+            _second("to", "To second"),
+            ui.button("Show", submit=True, small=True),
+            ui.button("Show the newest" if facts.live else "Show all", small=True, kind="ghost", symbol="x", more={"id": "whole", "hidden": True}),
+            h.span(".muted.hint")["or drag over a chart"],
+        ],
+        h.div(".over-time", id="charts", data_cap=f"{cap:g}")[
+            [_card(facts, kind, title, names if kind == "errors" else None) for kind, title in CHARTS],
+        ],
+    ]  # fmt: skip
 
 
-def _card(facts: Facts, kind: str, title: str, lines: tuple[tuple[str, str], ...], cap: float) -> h.Element:
-    legend = h.span(".legend")[
-        [h.span[h.i(class_=f"s-{paint}"), _named(facts, kind, name, cap)] for name, paint in lines]
-    ]
-    told = "Its numbers stand under Seconds." if not facts.live else "The newest numbers are in the tiles above."
+def _second(name: str, label: str) -> h.VoidElement:
+    return h.input(type="number", name=name, min="0", step="1", inputmode="numeric", aria_label=label)
+
+
+def _card(facts: Facts, kind: str, title: str, names: str | None) -> h.Element:
     chart = h.Element("time-chart")
-    unscripted = h.noscript[h.p(".muted")["Drawn by a script; the report has the same charts without one."]]
+    unscripted = h.noscript[
+        h.p(".muted")[
+            "Drawn by a script; the numbers stand under Seconds, and the report has the same charts without a script."
+        ]
+    ]
     inside: h.Node = h.p(".muted.none")["Waiting for the first second."] if facts.live else None
+    as_table: dict[str, str | bool | None] = {
+        "data-table": True,
+        "data-scripted": True,
+        "aria-pressed": "false",
+        "aria-label": f"Table: {title}",
+    }
+    table = ui.button("Table", small=True, kind="ghost", more=as_table)
     return h.div(class_=f"{kind}-chart")[
         ui.card(
             title,
-            chart(kind=kind, role="img", aria_label=f"{title}. {told}")[inside, unscripted],
-            aside=legend,
+            chart({"kind": kind, "data-names": names})[
+                h.div(".canvas", role="img", aria_label=f"{title}. The button above shows its numbers as a table.")[inside], unscripted
+            ],
+            aside=[h.span(".legend"), table],
         )
-    ]
-
-
-def _named(facts: Facts, kind: str, name: str, cap: float) -> str:
-    """Return what the legend calls a line: a percentile that no second has turns enough for says so, the cap says how much."""
-    if name == "Cap":
-        return f"Cap {money(cap)}, drawn once it is near"
-    if (
-        not facts.live
-        and kind in ("latency", "ttft")
-        and all(getattr(p, f"{kind}_{name}") is None for p in facts.points)
-    ):
-        return f"{name}: too few turns a second"
-    return name
+    ]  # fmt: skip
 
 
 def seconds_tab(facts: Facts) -> h.Node:

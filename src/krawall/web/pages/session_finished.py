@@ -13,7 +13,7 @@ from krawall.metrics.catalog import METRICS
 from krawall.model.summary import Numbers, Part, Summary
 from krawall.web import charts, ui
 from krawall.web.pages.session_charts import over_time
-from krawall.web.pages.session_head import FAULTS, Facts
+from krawall.web.pages.session_head import Facts
 from krawall.web.urls import address
 
 OUTCOMES = {
@@ -106,7 +106,6 @@ def _pictures(facts: Facts, summary: Summary) -> h.Node:
         charts.heatmap(found) if found.cells else None,
         charts.ring("tokens", "Tokens", parts, "tokens") if tokens.input + tokens.output else None,
         charts.ring("outcomes", "Conversations by outcome", outcomes, "conversations") if sum(n for _, n in outcomes) else None,
-        charts.errors_by_kind(found, FAULTS) if found.errors else None,
     ]  # fmt: skip
 
 

@@ -2,9 +2,10 @@
 /** <live-session session="ses_..">: follows the stream of one session and hands what comes to tiles, charts and log. */
 
 import { one } from "./app.js";
-import { count, money, ms } from "./time-chart.js";
+import { count, money, ms } from "./chart-kinds.js";
 
-const HIDDEN_MS = 30_000, STALE_MS = 3_000, MOST = 20_000, SAID_MS = 5_000;
+const HIDDEN_MS = 30_000, STALE_MS = 3_000, AGAIN_MS = 1_000, MOST = 100_000, SAID_MS = 5_000, WINDOW_S = 120;
+/** @type {Record<string, string>} */
 const PHASES = { "warm-up": "Warming up", measure: "Measuring", "cool-down": "Cooling down" };
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 /** @param {number} s */
@@ -15,12 +16,22 @@ const figure = (numbers, name, needed = 1) => numbers && numbers.count >= needed
 const share = (part, whole) => !part || !whole ? "0 %" : `${(100 * part / whole).toFixed(100 * part / whole < 10 ? 2 : 1)} %`;
 
 class LiveSession extends HTMLElement {
+  seconds = /** @type {Map<number, any>} */ (new Map());
+  /** @type {any} */ picture = null;
+  range = { from: 0, to: 0 };
+  last = 0;
+  heard = Date.now();
+  spoke = 0;
+  frame = 0;
+  seen = () => this.look();
   connectedCallback() {
     this.path = `/api/v1/sessions/${this.getAttribute("session")}`;
-    /** @type {Map<number, any>} */ this.seconds = new Map();
-    this.last = 0; this.heard = Date.now(); this.spoke = 0; this.frame = 0;
     this.live = this.getAttribute("state") !== "finished";
-    this.seen = () => this.look();
+    const asked = new URLSearchParams(location.search);
+    this.range = { from: Number(asked.get("from")) || 0, to: Number(asked.get("to")) || 0 };
+    this.addEventListener("range", event => this.zoom(/** @type {CustomEvent} */ (event).detail));
+    one("#range", this)?.addEventListener("submit", event => { event.preventDefault(); this.typed(); });
+    one("#whole", this)?.addEventListener("click", () => this.zoom({ from: 0, to: 0 }));
     document.addEventListener("visibilitychange", this.seen);
     if (this.live) { this.open(); this.watch = setInterval(() => this.stale(), 1000); }
     else if (this.querySelector("time-chart")) this.fill(0).then(() => this.draw());
@@ -28,13 +39,14 @@ class LiveSession extends HTMLElement {
   disconnectedCallback() {
     document.removeEventListener("visibilitychange", this.seen);
     clearInterval(this.watch); clearTimeout(this.closing); this.close();
+    cancelAnimationFrame(this.frame);
   }
   look() {
     clearTimeout(this.closing);
     if (document.hidden) this.closing = setTimeout(() => this.close(), HIDDEN_MS);
     else if (this.live) this.open();
   }
-  close() { this.source?.close(); this.source = undefined; }
+  close() { clearTimeout(this.again); this.source?.close(); this.source = undefined; }
   open() {
     if (this.source) return;
     const source = this.source = new EventSource(this.last ? `${this.path}/stream?after=${this.last}` : `${this.path}/stream`);
@@ -42,6 +54,11 @@ class LiveSession extends HTMLElement {
     source.addEventListener("event", event => this.happened(Number(event.lastEventId), JSON.parse(event.data)));
     source.addEventListener("tick", event => this.tick(JSON.parse(event.data)));
     source.addEventListener("end", () => { this.live = false; this.close(); this.dispatchEvent(new CustomEvent("renewed")); });
+    source.addEventListener("error", () => {  // a cut is tried again by the browser; an answer that is no stream is not
+      if (source.readyState !== EventSource.CLOSED || this.source !== source) return;
+      this.close();
+      this.again = setTimeout(() => { if (this.isConnected && this.live && !document.hidden) this.open(); }, AGAIN_MS);
+    });
   }
 
   /** @param {any} found */
@@ -51,7 +68,8 @@ class LiveSession extends HTMLElement {
     for (const { second, point } of found.ticks) this.seconds.set(second, point);
     if (found.session.state !== this.getAttribute("state") && found.session.state !== "finished") this.renew(found.session.state);
     if (known >= 0 && first > known + 1) await this.fill(known + 1);  // the hole of a reconnection
-    if (found.picture) this.show(found.picture);
+    if (found.picture) this.picture = found.picture;
+    /** @type {any} */ (this.querySelector("log-view"))?.caught();
     this.later();
   }
   /** @param {number} id @param {any} event */
@@ -84,9 +102,9 @@ class LiveSession extends HTMLElement {
   async fill(since) {
     /** @type {number | null} */ let from = since;
     while (from !== null && this.seconds.size < MOST) {
-      const answer = await fetch(`${this.path}/ticks?since=${from}&limit=5000`);
-      if (!answer.ok) return;
-      const page = await answer.json();
+      /** @type {Response | null} */ const answer = await fetch(`${this.path}/ticks?since=${from}&limit=5000`).catch(() => null);
+      if (!answer?.ok) return;  // the hole stays visible
+      /** @type {any} */ const page = await answer.json();
       for (const { second, point } of page.items) this.seconds.set(second, point);
       from = page.next;
     }
@@ -94,12 +112,38 @@ class LiveSession extends HTMLElement {
   draw() {
     const cap = Number(one("#charts", this)?.dataset.cap ?? 0), whole = this.getAttribute("state") === "finished";
     const points = [...this.seconds.keys()].sort((a, b) => a - b).map(second => this.seconds.get(second));
-    for (const chart of this.querySelectorAll("time-chart")) /** @type {any} */ (chart).draw?.(points, cap, whole);
+    if (!points.length) return;
+    const last = points[points.length - 1].at_s, zoomed = this.range.to > this.range.from;
+    const known = points.reduce((sum, p) => sum + p.cost_usd, 0);
+    const now = whole ? { from: Math.max(0, points[0].at_s - 1), to: last } : { from: Math.max(0, last - WINDOW_S), to: Math.max(last, WINDOW_S / 4) };
+    const view = { cap, base: whole ? 0 : Math.max(0, (this.picture?.cost_usd ?? 0) - known), whole, zoomed, ...(zoomed ? this.range : now) };
+    for (const chart of this.querySelectorAll("time-chart")) /** @type {any} */ (chart).show?.(points, view);
+    this.bounds(view);
+  }
+  /** Show a part of the time in all charts; nothing of it: all, or the newest. Kept in the address. @param {{from: number, to: number}} range */
+  zoom({ from, to }) {
+    this.range = to - from >= 1 ? { from: Math.max(0, Math.floor(from)), to: Math.ceil(to) } : { from: 0, to: 0 };
+    const url = new URL(location.href);
+    for (const [name, at] of Object.entries(this.range)) if (this.range.to) url.searchParams.set(name, String(at)); else url.searchParams.delete(name);
+    history.replaceState(history.state, "", url);
+    this.draw();
+    if (this.range.to && this.range.from < Math.min(...this.seconds.keys())) this.fill(this.range.from).then(() => this.draw());
+  }
+  typed() { this.zoom({ from: Number(this.field("from")?.value), to: Number(this.field("to")?.value) }); }
+  /** @param {string} name */
+  field(name) { return /** @type {HTMLInputElement | null} */ (one(`#range [name=${name}]`, this)); }
+  /** @param {{from: number, to: number, zoomed: boolean}} view */
+  bounds(view) {
+    for (const name of /** @type {const} */ (["from", "to"])) {
+      const field = this.field(name);
+      if (field && field !== document.activeElement) field.value = String(Math[name === "to" ? "ceil" : "floor"](view[name]));
+    }
+    one("#whole", this)?.toggleAttribute("hidden", !view.zoomed);
   }
 
   /** Put the newest numbers into their places. @param {any} p */
   show(p) {
-    const failed = Object.values(p.errors).reduce((a, b) => a + b, 0), all = p.turns + failed, { latency, ttft } = p.metrics;
+    const failed = Object.values(/** @type {Record<string, number>} */ (p.errors)).reduce((a, b) => a + b, 0), all = p.turns + failed, { latency, ttft } = p.metrics;
     const values = {
       turns: count(p.turns), throughput: `${p.turns_per_s.toFixed(1)} /s`, users: count(p.users), conversations: count(p.conversations.started), "in-flight": `${count(p.in_flight)} in flight`,
       p50: figure(latency, "p50"), p95: figure(latency, "p95", 20), p99: figure(latency, "p99", 100), ttft: figure(ttft, "p95", 20),

@@ -2,29 +2,48 @@
 /** <log-view session="ses_.." follow>: the messages of a session. Only the rows in sight are in the page; they are fetched by number. */
 
 import { one, toast } from "./app.js";
-import { ms } from "./time-chart.js";
+import { ms } from "./chart-kinds.js";
 
-const ROW = 28, LIMIT = 200, KEPT = 50, FOLLOW_MS = 500, MOST_ROWS = 1_000_000, SPARE = 12;
+const ROW = 28, LIMIT = 200, KEPT = 50, FOLLOW_MS = 500, AGAIN_MS = 1000, MOST_ROWS = 1_000_000, SPARE = 12;
 
 class LogView extends HTMLElement {
+  pages = /** @type {Map<number, any[]>} */ (new Map());
+  /** How many messages there were when a page was asked for. */
+  counted = /** @type {Map<number, number>} */ (new Map());
+  found = /** @type {any[]} */ ([]);
+  waiting = /** @type {Set<number>} */ (new Set());
+  asked = new URLSearchParams();
+  next = /** @type {number | null} */ (0);
+  total = 0;
+  told = -1;
+  turn = 0;
+  first = 0;
+  frame = 0;
+  filtered = false;
+  held = false;
+  following = false;
+  /** @type {number | undefined} */ typing = undefined;
+  /** @type {number | undefined} */ due = undefined;
+  /** @type {number | undefined} */ retry = undefined;
+  body = Object.assign(document.createElement("div"), { className: "log-body", tabIndex: 0 });
+  space = Object.assign(document.createElement("div"), { className: "log-space" });
+  jump = Object.assign(document.createElement("button"), { type: "button", className: "btn small jump", textContent: "Jump to newest", hidden: true });
+  /** @type {HTMLElement} */ bar = this;
   connectedCallback() {
     this.path = `/api/v1/sessions/${this.getAttribute("session")}/messages`;
     this.following = this.hasAttribute("follow");
-    this.body = Object.assign(document.createElement("div"), { className: "log-body", tabIndex: 0 });
     for (const [name, value] of [["role", "log"], ["aria-live", "off"], ["aria-label", "Messages of the session"]]) this.body.setAttribute(name, value);
-    this.space = Object.assign(document.createElement("div"), { className: "log-space" });
-    this.jump = Object.assign(document.createElement("button"), { type: "button", className: "btn small jump", textContent: "Jump to newest", hidden: true });
     this.body.append(this.space);
     this.replaceChildren(this.body, this.jump);
     this.body.addEventListener("scroll", () => this.moved(), { passive: true });
     this.jump.addEventListener("click", () => { this.following = true; this.toEnd(); });
     this.bar = this.parentElement ?? document.body;
-    this.bar.addEventListener("input", () => { clearTimeout(this.typing); this.typing = setTimeout(() => this.reset(), 250); });
+    this.bar.addEventListener("input", () => { clearTimeout(this.typing); this.typing = window.setTimeout(() => this.reset(), 250); });
     one("#log-pause", this.bar)?.addEventListener("click", event => this.pause(/** @type {HTMLElement} */ (event.currentTarget)));
     one("#log-copy", this.bar)?.addEventListener("click", () => this.copy());
     this.reset();
   }
-  disconnectedCallback() { clearTimeout(this.typing); clearTimeout(this.due); }
+  disconnectedCallback() { clearTimeout(this.typing); clearTimeout(this.due); clearTimeout(this.retry); }
 
   /** @param {string} name */
   filter(name) { return /** @type {HTMLInputElement | null} */ (one(`[name=log-${name}]`, this.bar))?.value.trim() ?? ""; }
@@ -32,39 +51,46 @@ class LogView extends HTMLElement {
   async reset() {
     this.asked = new URLSearchParams(Object.entries({ search: this.filter("q"), error: this.filter("error"), step: this.filter("step") }).filter(([, v]) => v));
     this.filtered = this.asked.size > 0;
-    this.turn = (this.turn ?? 0) + 1;
-    /** @type {Map<number, any[]>} */ this.pages = new Map();
-    /** @type {any[]} */ this.found = [];
-    this.next = 0; this.total = 0; this.waiting = new Set();
+    this.turn += 1;
+    this.pages = new Map(); this.counted = new Map(); this.found = []; this.next = 0; this.total = 0; this.told = -1; this.waiting = new Set();
     this.body.scrollTop = 0;
     await (this.filtered ? this.more() : this.load(0));
     if (this.following && !this.filtered) this.toEnd();
   }
-  /** @param {URLSearchParams} query */
-  async ask(query) {
-    const answer = await fetch(`${this.path}?${query}`);
-    return answer.ok ? answer.json() : { items: [], next: null, newest: this.total - 1 };
+  /** Ask for rows; null when the server does not answer, and then it is asked again. @param {URLSearchParams} query @param {() => void} again */
+  async ask(query, again) {
+    const answer = await fetch(`${this.path}?${query}`).catch(() => null);
+    if (answer?.ok) return answer.json();
+    if (!answer || answer.status >= 500) this.retry ??= window.setTimeout(() => { this.retry = undefined; if (this.isConnected) again(); }, AGAIN_MS);
+    return null;
   }
   /** @param {number} page */
   async load(page) {
     if (this.waiting.has(page)) return;
     this.waiting.add(page);
-    const turn = this.turn, found = await this.ask(new URLSearchParams({ from: String(page * LIMIT), limit: String(LIMIT) }));
+    const turn = this.turn, found = await this.ask(new URLSearchParams({ from: String(page * LIMIT), limit: String(LIMIT) }), () => this.total ? this.draw() : this.load(0));
     if (turn !== this.turn) return;
     this.waiting.delete(page);
+    if (!found) return;
+    this.pages.delete(page);
     this.pages.set(page, found.items);
+    this.total = Math.max(this.total, found.newest + 1);
+    this.counted.set(page, this.total);
     for (const old of this.pages.keys()) { if (this.pages.size <= KEPT) break; this.pages.delete(old); }
-    this.grow(found.newest + 1);
+    this.grow(this.total);
   }
+  /** Whether all of a page is here, as far as there are messages; or it is known that no more of it is to be had now. @param {number} page */
+  complete(page) { return (this.pages.get(page)?.length ?? -1) >= Math.min(LIMIT, this.total - page * LIMIT) || (this.pages.has(page) && this.counted.get(page) === this.total); }
   /** The next rows that fit the filters. */
   async more() {
     if (this.next === null || this.waiting.has(-1)) return;
     this.waiting.add(-1);
     const turn = this.turn, query = new URLSearchParams(this.asked);
-    for (const [name, value] of [["from", this.next], ["limit", LIMIT]]) query.set(name, String(value));
-    const found = await this.ask(query);
+    for (const [name, value] of [["from", this.next], ["limit", LIMIT]]) query.set(String(name), String(value));
+    const found = await this.ask(query, () => this.more());
     if (turn !== this.turn) return;
     this.waiting.delete(-1);
+    if (!found) return;
     this.found.push(...found.items);
     this.next = found.next;
     this.grow(this.found.length);
@@ -72,11 +98,16 @@ class LogView extends HTMLElement {
   }
   /** A tick says how many there are. @param {number} newest */
   grew(newest) {
-    if (this.filtered || this.held || newest + 1 <= this.total) return;
-    this.due ??= setTimeout(() => {
-      this.due = undefined;
-      this.load(Math.floor(newest / LIMIT)).then(() => { if (this.following && !this.held) this.toEnd(); });
-    }, FOLLOW_MS);
+    this.told = Math.max(this.told, newest);
+    if (!this.filtered && !this.held && this.told + 1 > this.total) this.due ??= window.setTimeout(() => this.tail(), FOLLOW_MS);
+  }
+  /** The stream is there again: what came meanwhile is at the end. */
+  caught() { if (!this.filtered && !this.held) this.due ??= window.setTimeout(() => this.tail(), FOLLOW_MS); }
+  async tail() {
+    const before = this.total;
+    await this.load(Math.floor(Math.max(0, this.told, this.total - 1) / LIMIT));
+    this.due = undefined;
+    if (this.total > before && this.following && !this.held) this.toEnd();
   }
   /** @param {number} total */
   grow(total) {
@@ -100,7 +131,7 @@ class LogView extends HTMLElement {
     button.setAttribute("aria-pressed", String(this.held));
     const words = one("span", button);
     if (words) words.textContent = this.held ? "Go on with log" : "Pause log";
-    if (!this.held) this.reset();
+    if (!this.held) this.caught();
   }
   /** @param {number} at */
   row(at) { return this.filtered ? this.found[at] : this.pages.get(Math.floor(at / LIMIT))?.[at % LIMIT]; }
@@ -114,8 +145,9 @@ class LogView extends HTMLElement {
     this.space.replaceChildren(...rows);
     if (!this.total) this.space.append(Object.assign(document.createElement("p"), { className: "log-none", textContent: this.filtered ? "No message fits." : "No messages yet." }));
     if (this.filtered) { if (to >= this.total) this.more(); return; }
-    for (let page = Math.floor((this.first + from) / LIMIT); page <= Math.floor((this.first + to - 1) / LIMIT); page++)
-      if (page >= 0 && this.total && !this.pages.has(page)) this.load(page);
+    const last = Math.floor(Math.max(0, this.total - 1) / LIMIT), top = Math.floor((this.first + from) / LIMIT), bottom = Math.floor((this.first + Math.max(from, to - 1)) / LIMIT);
+    for (const page of [...Array(bottom - top + 1).keys()].map(n => top + n).concat(bottom + 1, top - 1))  // what is in sight, then a page each way
+      if (page >= 0 && page <= last && this.total && !this.complete(page)) this.load(page);
   }
   /** @param {number} number @param {number} at */
   line(number, at) {

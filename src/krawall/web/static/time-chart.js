@@ -1,26 +1,15 @@
 // @ts-check
-/** <time-chart kind="latency">: a chart over time, drawn by uPlot from the seconds of a session. Give it `draw(points, cap)`. */
+/** <time-chart kind="latency">: a chart over time, drawn by uPlot from the seconds of a session, or the same as a table. Give it `show(points, view)`. */
 
-const WINDOW_S = 120;  // of a live session; a finished one is shown whole
+import { count, KINDS, money, slots } from "./chart-kinds.js";
+
+/** @import { Line, Point } from "./chart-kinds.js" */
+/** How the points are shown. `from`, `to`: seconds of the axis; `zoomed`: a person chose them. @typedef {{cap: number, base: number, from: number, to: number, zoomed: boolean, whole: boolean}} View */
+
+const MOST_BARS = 240, MOST_ROWS = 120;
 const root = document.documentElement;
 /** @type {any} */
 const uPlot = /** @type {any} */ (globalThis).uPlot;
-
-/** @param {number | null} v */
-export const ms = v => v == null ? "too few" : v >= 9999.5 ? `${(v / 1000).toLocaleString("en", { maximumFractionDigits: 1 })} s` : `${v.toLocaleString("en", { maximumFractionDigits: v < 100 ? 1 : 0 })} ms`;
-/** @param {number} v */
-export const count = v => Math.round(v).toLocaleString("en");
-/** @param {number} v */
-export const money = v => `$${v.toLocaleString("en", v >= 1 || !v ? { minimumFractionDigits: 2, maximumFractionDigits: 2 } : { maximumSignificantDigits: 3 })}`;
-
-/** What each kind draws: its columns from a point, and the words of a value. @type {Record<string, any>} */
-const KINDS = {
-  latency: { lines: [["p50", "--p50"], ["p95", "--p95"], ["p99", "--p99"]], of: p => [p.latency_p50, p.latency_p95, p.latency_p99], say: ms, bands: true },
-  ttft: { lines: [["p50", "--p50"], ["p95", "--p95"]], of: p => [p.ttft_p50, p.ttft_p95], say: ms, bands: true },
-  throughput: { lines: [["turns/s", "--c1"], ["users", "--c2"]], of: p => [p.turns, p.users], say: count, step: true, second: true },
-  errors: { lines: [["errors", "--c2"]], of: p => [p.errors], say: count, bars: true },
-  cost: { lines: [["spent", "--c1"], ["cap", "--c2"]], of: (p, sum, cap) => [sum, cap], say: money },
-};
 
 const probe = document.createElement("i");
 probe.hidden = true;
@@ -29,80 +18,158 @@ document.body.append(probe);
 function colour(name) { probe.style.color = `var(${name})`; return getComputedStyle(probe).color; }
 /** @param {string} rgb @param {number} alpha */
 const faded = (rgb, alpha) => rgb.replace(/^rgb\(([^)]*)\)$/, `rgba($1, ${alpha})`);
+/** @param {number} v */
+const moment = v => v >= 60 && v % 60 === 0 ? `${v / 60} min` : `${+v.toFixed(2)} s`;
 
 class TimeChart extends HTMLElement {
+  points = /** @type {Point[]} */ ([]);
+  lines = /** @type {Line[]} */ ([]);
+  names = /** @type {Record<string, string>} */ ({});
+  view = /** @type {View | null} */ (null);
+  /** @type {any} */ chart = null;
+  reading = Object.assign(document.createElement("output"), { className: "reading" });
+  said = "";
+  turned = () => this.again();
+  pressed = () => this.asTable(this.button?.getAttribute("aria-pressed") !== "true");
   connectedCallback() {
-    this.points = this.points ?? [];
+    this.kind = KINDS[this.getAttribute("kind") ?? ""];
+    this.title_ = this.closest(".card")?.querySelector("h2")?.textContent ?? "";
+    this.legend = this.closest(".card")?.querySelector(".legend");
+    this.button = this.closest(".card")?.querySelector("[data-table]");
+    this.box = /** @type {HTMLElement} */ (this.querySelector(".canvas"));
+    this.names = JSON.parse(this.dataset.names ?? "{}");
     this.sized = new ResizeObserver(() => this.chart?.setSize(this.room()));
     this.sized.observe(this);
     this.themed = new MutationObserver(() => this.again());
     this.themed.observe(root, { attributeFilter: ["data-theme"] });
     this.dark = matchMedia("(prefers-color-scheme: dark)");
-    this.turned = () => this.again();
     this.dark.addEventListener("change", this.turned);
+    this.button?.addEventListener("click", this.pressed);
   }
   disconnectedCallback() {
-    this.sized?.disconnect(); this.themed?.disconnect(); this.dark?.removeEventListener("change", this.turned);
-    this.chart?.destroy(); this.chart = null;
+    this.sized?.disconnect(); this.themed?.disconnect(); this.button?.removeEventListener("click", this.pressed);
+    this.dark?.removeEventListener("change", this.turned);
+    this.drop();
   }
+  drop() { this.chart?.destroy(); this.chart = null; }
   room() { return { width: Math.max(80, this.clientWidth), height: this.clientHeight }; }
-  again() { this.chart?.destroy(); this.chart = null; this.draw(this.points, this.cap, this.whole); }
+  again() { this.drop(); if (this.view) this.show(this.points, this.view); }
 
-  /** Draw the points of a session. @param {any[]} points @param {number} cap @param {boolean} whole */
-  draw(points, cap = 0, whole = false) {
-    Object.assign(this, { points, cap, whole });
-    const kind = KINDS[this.getAttribute("kind") ?? ""];
-    if (!points.length || !kind || !uPlot) return;
-    let sum = 0;
-    const most = points.reduce((all, p) => all + p.cost_usd, 0), near = cap > 0 && cap <= 5 * most ? cap : null;
-    const rows = points.map(p => [p.at_s, ...kind.of(p, sum += p.cost_usd, near)]);
-    const data = rows[0].map((_, column) => rows.map(row => row[column]));
-    const last = data[0].at(-1);
-    if (!this.chart) { this.replaceChildren(); this.chart = new uPlot(this.options(kind, data), data, this); return; }
-    this.chart.setData(data, false);
-    if (!this.zoomed) this.chart.setScale("x", this.range(data[0][0], last));
+  /** Draw the points of a session, in order. @param {Point[]} points @param {View} view */
+  show(points, view) {
+    Object.assign(this, { points, view });
+    if (!points.length || !this.kind || !this.box) return;
+    const seen = points.filter(p => p.at_s > view.from && p.at_s <= view.to + 1);
+    const before = points.reduce((sum, p) => p.at_s > view.from ? sum : sum + p.cost_usd, view.base);
+    const drawn = slots(seen, this.kind.bars ? MOST_BARS : Infinity);
+    const lines = this.kind.lines(drawn, { cap: view.cap, base: before, names: this.names });
+    if (lines.map(each => each.name).join() !== this.lines.map(each => each.name).join()) this.drop();
+    this.lines = lines;
+    this.named(lines);
+    if (this.rows) { this.fill(seen, before); return; }
+    const data = [drawn.map(p => p.at_s), ...this.stacked(lines).reverse()];
+    if (!this.chart && uPlot) { this.box.replaceChildren(); this.chart = new uPlot(this.options(data), data, this.box); }
+    else this.chart?.batch(() => { this.chart.setData(data, false); this.chart.setScale("x", { min: view.from, max: view.to }); });
+    if (view.whole) this.box.setAttribute("aria-label", `${this.title_}. ${this.told()}`);
   }
-  /** @param {number} first @param {number} last */
-  range(first, last) { return this.whole ? { min: Math.max(0, first - 1), max: last } : { min: Math.max(0, last - WINDOW_S), max: Math.max(last, WINDOW_S / 4) }; }
+  /** What is drawn of each line, the first one last: parts of a bar stand on each other. @param {Line[]} lines @returns {(number | null)[][]} */
+  stacked(lines) {
+    if (!this.kind?.bars) return lines.map(each => each.values);
+    const sums = new Array(lines[0].values.length).fill(0);
+    return lines.map(each => each.values.map((v, n) => sums[n] += v ?? 0));
+  }
+  /** Name the lines beside the title, with what must be known of them. @param {Line[]} lines */
+  named(lines) {
+    const words = lines.map(({ name, values }) => name === "Cap" && values.every(v => v === null) ? `Cap ${money(this.view?.cap ?? 0)}, drawn once it is near`
+      : this.kind?.bands && values.every(v => v === null) ? `${name}: too few turns a second` : this.kind?.second ? `${name}, ${name === "Users" ? "right" : "left"}` : name);
+    if (!this.legend || this.said === words.join()) return;
+    this.said = words.join();
+    this.legend.replaceChildren(...words.map((text, n) => {
+      const key = document.createElement("span"), mark = document.createElement("i");
+      mark.className = `s-${lines[n].colour.replace(/^--c?/, "")}`;
+      key.append(mark, text);
+      return key;
+    }));
+  }
+  /** The picture in words. */
+  told() {
+    const { kind } = this;
+    return this.lines.map(({ name, values }) => {
+      const known = values.filter(v => v !== null);
+      if (!known.length || !kind) return `${name}: too few`;
+      return kind.bars ? `${name}: ${kind.say(known.reduce((a, b) => a + b, 0))} in all` : `${name} between ${kind.say(Math.min(...known))} and ${kind.say(Math.max(...known))}`;
+    }).join("; ") + ".";
+  }
 
-  /** @param {any} kind @param {any[]} data */
-  options(kind, data) {
+  /** @param {boolean} on */
+  asTable(on) {
+    this.button?.setAttribute("aria-pressed", String(on));
+    this.classList.toggle("as-table", on);
+    this.rows?.remove();
+    this.rows = undefined;
+    if (!on) { this.again(); return; }
+    this.drop();
+    this.rows = Object.assign(document.createElement("div"), { className: "table", tabIndex: 0 });
+    for (const [name, value] of [["role", "region"], ["aria-label", this.title_ ?? ""]]) this.rows.setAttribute(name, value);
+    this.append(this.rows);
+    if (this.view) this.show(this.points, this.view);
+  }
+  /** @param {Point[]} seen @param {number} base */
+  fill(seen, base) {
+    const { kind, view } = this, all = slots(seen, MOST_ROWS), lines = kind?.lines(all, { cap: view?.cap ?? 0, base, names: this.names }) ?? [];
+    const table = document.createElement("table"), head = table.createTHead().insertRow(), body = table.createTBody();
+    const none = kind?.bands ? "too few" : "";
+    for (const [n, words] of ["Up to", ...lines.map(each => each.name)].entries()) head.append(Object.assign(document.createElement("th"), { textContent: words, scope: "col", className: n ? "n" : "" }));
+    for (const [n, p] of all.entries()) {
+      const row = body.insertRow();
+      row.insertCell().textContent = `${p.at_s.toFixed(0)} s`;
+      for (const line of lines) { const v = line.values[n]; Object.assign(row.insertCell(), { className: "n", textContent: v === null ? none : kind?.say(v) ?? "" }); }
+    }
+    this.rows?.replaceChildren(table);
+  }
+
+  /** @param {any[]} data */
+  options(data) {
+    const kind = /** @type {any} */ (this.kind), lines = [...this.lines].reverse(), view = /** @type {View} */ (this.view);
     const text = colour("--muted"), line = colour("--line"), font = "500 11px Inter, sans-serif";
     const axis = { stroke: text, font, grid: { stroke: line, width: 1 }, ticks: { show: false }, border: { show: false } };
-    const paths = kind.step ? uPlot.paths.stepped({ align: -1 }) : kind.bars ? uPlot.paths.bars({ size: [0.8, 12], align: -1 }) : undefined;
-    const above = () => (u, min, max) => [0, Math.max(max || 0, kind.say === money ? 0.0001 : 1) * 1.08];
-    const series = kind.lines.map(([name, variable], at) => {
-      const stroke = colour(variable), dotted = kind.lines.length === 2 && at === 1 && !kind.bands;
-      const area = !dotted && (kind.bands ? at === 0 : !kind.bars);
-      return { label: name, scale: kind.second && at ? "other" : "y", stroke, width: kind.bars ? 0 : 1.75, dash: dotted ? [2, 5] : undefined,
-        fill: kind.bars ? stroke : area ? faded(stroke, 0.13) : undefined, points: { show: false }, paths, spanGaps: false };
+    const paths = kind.step ? uPlot.paths.stepped({ align: -1 }) : kind.bars ? uPlot.paths.bars({ size: [0.8, 40], align: -1 }) : undefined;
+    const above = () => (/** @type {any} */ u, /** @type {number} */ min, /** @type {number} */ max) => [0, Math.max(max || 0, kind.say === money ? 0.0001 : 1) * 1.08];
+    const whole = kind.say === count;
+    const series = lines.map(({ name, colour: variable }) => {
+      const stroke = colour(variable), dotted = name === "Cap" || name === "Users", soft = kind.bands ? name === "p50" : !kind.bars && !dotted;
+      return { label: name, scale: kind.second && dotted ? "other" : "y", stroke, width: kind.bars ? 0 : 1.75, dash: dotted ? [2, 5] : undefined,
+        fill: kind.bars ? stroke : soft ? faded(stroke, 0.13) : undefined, points: { show: false }, paths, spanGaps: false };
     });
-    const first = this.range(data[0][0], data[0].at(-1));
     return {
       ...this.room(), legend: { show: false }, padding: [12, kind.second ? 0 : 12, 0, 0],
-      cursor: { sync: { key: "session" }, points: { size: 7 }, drag: { x: true, y: false }, dataIdx: (u, s, i) => i },
-      scales: { x: { time: false, min: first.min, max: first.max }, y: { range: above() }, other: { range: above() } },
+      cursor: { sync: { key: "session" }, points: { size: 7, show: !kind.bars }, drag: { x: true, y: false, setScale: false } },
+      scales: { x: { time: false, min: view.from, max: view.to, auto: false }, y: { range: above() }, other: { range: above() } },
       axes: [
-        { ...axis, size: 28, values: (u, at) => at.map(v => v >= 60 && v % 60 === 0 ? `${v / 60} min` : `${+v.toFixed(2)} s`), space: 64 },
-        { ...axis, size: 64, values: (u, at) => at.map(v => kind.say === count && v % 1 ? "" : v ? kind.say(v) : "0") },
-        ...(kind.second ? [{ ...axis, side: 1, scale: "other", size: 44, grid: { show: false }, values: (u, at) => at.map(v => v % 1 ? "" : count(v)) }] : []),
+        { ...axis, size: 28, values: (/** @type {any} */ u, /** @type {number[]} */ at) => at.map(moment), space: 64 },
+        { ...axis, size: 64, values: (/** @type {any} */ u, /** @type {number[]} */ at) => at.map(v => whole && v % 1 ? "" : v ? kind.say(v) : "0") },
+        ...(kind.second ? [{ ...axis, side: 1, scale: "other", size: 44, grid: { show: false }, values: (/** @type {any} */ u, /** @type {number[]} */ at) => at.map(v => v % 1 ? "" : count(v)) }] : []),
       ],
       series: [{}, ...series],
-      bands: kind.bands ? kind.lines.slice(1).map((_, at) => ({ series: [at + 2, at + 1], fill: faded(colour(kind.lines[at + 1][1]), 0.13) })) : [],
-      hooks: {
-        setCursor: [u => this.read(u, kind)],
-        setSelect: [u => { if (u.select.width > 4) this.zoomed = true; }],
-        ready: [u => u.over.addEventListener("dblclick", () => { this.zoomed = false; u.setScale("x", this.range(u.data[0][0], u.data[0].at(-1))); })],
-      },
+      bands: kind.bands ? lines.slice(1).map((_, n) => ({ series: [n + 1, n + 2], fill: faded(colour(lines[n].colour), 0.13) })) : [],
+      hooks: { setCursor: [(/** @type {any} */ u) => this.read(u)], setSelect: [(/** @type {any} */ u) => this.chosen(u)], ready: [(/** @type {any} */ u) => u.over.addEventListener("dblclick", () => this.range(0, 0))] },
     };
   }
-  /** Say the values under the cursor. @param {any} u @param {any} kind */
-  read(u, kind) {
-    this.said ??= Object.assign(document.createElement("output"), { className: "reading" });
-    if (!this.said.isConnected) this.append(this.said);
+  /** What was dragged over is the range of all charts. @param {any} u */
+  chosen(u) {
+    const { left, width } = u.select;
+    if (width <= 4) return;
+    u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+    this.range(u.posToVal(left, "x"), u.posToVal(left + width, "x"));
+  }
+  /** @param {number} from @param {number} to */
+  range(from, to) { this.dispatchEvent(new CustomEvent("range", { bubbles: true, detail: { from, to } })); }
+  /** Say the values under the cursor. @param {any} u */
+  read(u) {
+    if (!this.reading.isConnected) this.box?.append(this.reading);
     const at = u.cursor.idx;
-    this.said.textContent = at == null || u.cursor.left < 0 ? "" : `${u.data[0][at].toFixed(0)} s: ` + kind.lines
-      .map(([name], n) => [name, u.data[n + 1][at]]).filter(([, v]) => v !== null).map(([name, v]) => `${name} ${kind.say(v)}`).join(", ");
+    this.reading.textContent = at == null || u.cursor.left < 0 ? "" : `${u.data[0][at].toFixed(0)} s: ` + this.lines
+      .filter(line => line.values[at] !== null).map(line => `${line.name} ${this.kind?.say(/** @type {number} */ (line.values[at]))}`).join(", ");
   }
 }
 customElements.define("time-chart", TimeChart);
