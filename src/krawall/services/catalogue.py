@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import msgspec
@@ -41,7 +42,13 @@ def template(name: str) -> Scenario:
 
 def info(name: str) -> TemplateInfo:
     """Return what a template is for. Raises NotFound."""
-    scenario = template(name)
+    return _info(name, registry.data_text("templates", name))
+
+
+@functools.lru_cache(maxsize=200)
+def _info(name: str, text: str) -> TemplateInfo:
+    """Return what is for each text counted once: reading YAML takes longer than a page that lists all of them may."""
+    scenario = read_scenario(text, f"template {name}")
     expected, most = count_messages(scenario.steps)
     return TemplateInfo(
         name=name,

@@ -5,6 +5,7 @@ It stands outside every layer of the API and touches only what is not of the API
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qsl, quote
 
 import msgspec
@@ -22,8 +23,14 @@ from krawall.web.pages.problem import Problem, problem_page
 NOT_PAGES = ("/api/", PREFIX)
 METRICS = "/metrics"
 FORM = "application/x-www-form-urlencoded"
+FILES = "multipart/form-data"
 MOST_FORM = 1_000_000
 """Bytes of a form that is looked into. A larger one has to send the header itself, as htmx may."""
+FIRST = 2_000
+"""Bytes of a form with files that are looked into: the hidden field is its first part."""
+_FIRST_FIELD = re.compile(
+    rb'--[^\r\n]+\r\n[^\r\n]*;\s*name="' + CSRF_FIELD.encode() + rb'"\r\n\r\n([\x21-\x7e]{1,200})\r\n'
+)
 
 
 class Dressing:
@@ -45,17 +52,17 @@ class Dressing:
 async def _with_token(scope: Scope, receive: Receive) -> Receive:
     """Read a form ahead; its hidden field becomes the header that the check looks for."""
     headers = Headers(scope=scope)
-    length = headers.get("content-length", "")
-    if not headers.get("content-type", "").startswith(FORM) or not length.isdigit() or int(length) > MOST_FORM:
+    kind, length = headers.get("content-type", ""), headers.get("content-length", "")
+    files = kind.startswith(FILES)
+    if not files and (not kind.startswith(FORM) or not length.isdigit() or int(length) > MOST_FORM):
         return receive
     messages: list[Message] = [await receive()]
-    while messages[-1].get("more_body"):
+    size = len(messages[0].get("body", b""))
+    while messages[-1].get("more_body") and not (files and size >= FIRST):
         messages.append(await receive())
+        size += len(messages[-1].get("body", b""))
     body = b"".join(message.get("body", b"") for message in messages)
-    try:
-        token = dict(parse_qsl(body.decode("ascii", "replace"), max_num_fields=1000)).get(CSRF_FIELD, "")
-    except ValueError:
-        token = ""
+    token = _token_before_files(body[:FIRST]) if files else _token_in_form(body)
     if token and CSRF_HEADER not in headers:
         scope["headers"] = [*scope["headers"], (CSRF_HEADER.lower().encode(), token.encode("ascii", "replace"))]
     left = iter(messages)
@@ -64,6 +71,19 @@ async def _with_token(scope: Scope, receive: Receive) -> Receive:
         return next(left, None) or await receive()
 
     return again
+
+
+def _token_in_form(body: bytes) -> str:
+    try:
+        return dict(parse_qsl(body.decode("ascii", "replace"), max_num_fields=1000)).get(CSRF_FIELD, "")
+    except ValueError:
+        return ""
+
+
+def _token_before_files(body: bytes) -> str:
+    """Return the hidden field of a form with files (RFC 7578), which is its first part."""
+    found = _FIRST_FIELD.match(body)
+    return found[1].decode() if found else ""
 
 
 class _Answer:

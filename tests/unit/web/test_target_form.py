@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from krawall.errors import DocumentError
-from krawall.web.pages.scenarios import steps_in
 from krawall.web.pages.sessions import read_query
 from krawall.web.pages.target_form import body_of, field_of, values_of
 from krawall.web.presets import preset_of, presets
@@ -85,10 +84,3 @@ def test_what_an_address_says_wrongly_is_left_out(query):
     read = read_query(query)
     assert read.keys() <= {"q", "cursor", "status", "verdict", "sort"}
     assert all(0 < len(value) <= 300 for value in read.values())
-
-
-def test_steps_inside_steps_count():
-    assert steps_in(["Hello", {"loop": 3, "steps": [{"message": "a"}, {"delay": "1s"}]}]) == 4
-    assert steps_in([{"if": "x", "then": [{"message": "a"}], "else": [{"message": "b"}]}]) == 3
-    assert steps_in([{"message": "a", "expect": [{"contains": "b"}]}]) == 1
-    assert steps_in("nothing") == 0

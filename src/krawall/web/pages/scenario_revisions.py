@@ -63,7 +63,7 @@ def revisions_tab(view: View, items: Sequence[Kept], diff: Compared) -> h.Elemen
                 each.actor,
                 ui.when(each.updated_ns, now_ns),
             ),
-            actions=_restore(view, each) if view.may_edit and each.revision != newest else None,
+            actions=_restore(view, each, items[0].etag) if view.may_edit and each.revision != newest else None,
         )
         for each in items
     ]
@@ -73,10 +73,10 @@ def revisions_tab(view: View, items: Sequence[Kept], diff: Compared) -> h.Elemen
     ]
 
 
-def _restore(view: View, each: Kept) -> h.Element:
+def _restore(view: View, each: Kept, etag: str) -> h.Element:
     return ui.form(
-        f"/scenarios/{view.key}/restore",
-        h.input(type="hidden", name="revision", value=str(each.revision)),
+        f"/scenarios/{each.id}/revisions/{each.revision}/restore",
+        h.input(type="hidden", name="etag", value=etag),
         ui.button(f"Restore revision {each.revision}", symbol="archive-restore", bare=True, small=True, kind="ghost", submit=True),
         more={"class": "deed"},
     )  # fmt: skip

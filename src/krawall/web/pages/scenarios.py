@@ -1,192 +1,177 @@
-"""Scenarios: which conversations there are. The list, and the templates to begin from."""
+"""Scenarios: which conversations there are, the templates to begin from, and what can be done with a kept one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import asyncio
+from collections.abc import Mapping
+from typing import Annotated
+from urllib.parse import quote
 
-import htpy as h
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Form, Request, Response
 
 from krawall.api.auth import Reader, Runner
+from krawall.api.bodies import YAML
 from krawall.api.shapes import app_of
+from krawall.app import App
 from krawall.clock import wall_ns
-from krawall.errors import Conflict
+from krawall.errors import Conflict, DocumentError
+from krawall.model.account import Caller, Scope
 from krawall.model.kept import DocumentKind, Kept
-from krawall.model.session import Session
-from krawall.services.catalogue import TemplateInfo
 from krawall.services.documents import to_yaml
+from krawall.services.scenarios import Validation
+from krawall.services.shelf import SORTS, shelf
+from krawall.services.starting import StartSession
 from krawall.web import ui
-from krawall.web.answers import go, show
-from krawall.web.frame import Frame, frame_of
-from krawall.web.ui.icons import Icon
-from krawall.web.urls import address
+from krawall.web.answers import go, is_partial, show
+from krawall.web.frame import frame_of
+from krawall.web.pages import scenario_import
+from krawall.web.pages.builder_view import View, place
+from krawall.web.pages.scenario_preview import in_words, shown, tried, try_result
+from krawall.web.pages.scenario_template import template_page
+from krawall.web.pages.scenarios_list import PAGE, duplicate_form, scenarios_page
 
 KIND = DocumentKind.scenario
-PAGE = 50
-SYMBOLS: dict[str, Icon] = {
-    "stress": "zap", "edge case": "circle-help", "context": "layers", "performance": "timer", "logic": "git-branch",
-    "cost": "chart-column", "attack surface": "octagon-x",
-}  # fmt: skip
+PREVIEWED = 1
 router = APIRouter()
+router.include_router(scenario_import.router)
 
 
 @router.get("/scenarios", name="web_scenarios")
-async def scenarios(request: Request, caller: Reader, q: str = "", cursor: str | None = None) -> Response:
+async def scenarios(request: Request, caller: Reader) -> Response:
     """Show the list and the templates."""
+    app, now = app_of(request), read_query(request.query_params)
+    found = await shelf(
+        app.store,
+        search=now.get("q", ""),
+        category=now.get("category", ""),
+        archived=now.get("show") == "archived",
+        sort=now.get("sort", "name"),
+        page=int(now.get("page", "1")),
+        limit=PAGE,
+    )
+    templates = await asyncio.to_thread(app.scenarios.templates)
+    return show(request, scenarios_page(frame_of(request), found, templates, now, wall_ns()))
+
+
+def read_query(query: Mapping[str, str]) -> dict[str, str]:
+    """Return what an address says of the list; names and values that are unknown are left out, and so are defaults."""
+    found = {name: query.get(name, "").strip()[:200] for name in ("q", "category")}
+    if query.get("show") == "archived":
+        found["show"] = "archived"
+    if query.get("sort", "").removeprefix("-") in SORTS:
+        found["sort"] = query["sort"]
+    page = query.get("page", "")
+    if page.isascii() and page.isdecimal() and len(page) < 6 and int(page) > 1:
+        found["page"] = str(int(page))
+    return {name: value for name, value in found.items() if value}
+
+
+@router.get("/scenarios/templates/{name}", name="web_template")
+async def template(request: Request, caller: Reader, name: str) -> Response:
+    """Show a template: what it will say, what it takes, how it is written."""
     app = app_of(request)
-    found = await app.documents.list(KIND, search=q.strip()[:200], cursor=cursor, limit=PAGE)
-    last = {session.scenario: session for session in reversed((await app.store.sessions.list(limit=200)).items)}
-    frame = frame_of(request)
-    page = scenarios_page(frame, found.items, app.scenarios.templates(), last, q, cursor, found.next, wall_ns())
-    return show(request, page)
+    found = await asyncio.to_thread(app.scenarios.template, name)
+    preview = await app.scenarios.preview(StartSession(scenario=found.body), PREVIEWED)
+    return show(request, template_page(frame_of(request), found, preview))
 
 
-@router.get("/scenarios/{id}", name="web_scenario")
-async def scenario(request: Request, caller: Reader, id: str) -> Response:
-    """Show a scenario as it is written."""
+@router.get("/scenarios/{id}/export", name="web_export_scenario")
+async def export(request: Request, caller: Reader, id: str) -> Response:
+    """Send a scenario as a YAML file that can be taken in again."""
     kept = await app_of(request).documents.get(KIND, id)
-    return show(request, scenario_page(frame_of(request), kept))
+    name = quote(f"{kept.name}.yaml", safe="")
+    headers = {"Content-Disposition": f"attachment; filename=\"scenario.yaml\"; filename*=UTF-8''{name}"}
+    return Response(to_yaml(kept), media_type=YAML, headers=headers)
 
 
-@router.post("/scenarios/from/{template}", name="web_scenario_from_template")
-async def from_template(request: Request, caller: Runner, template: str) -> Response:
-    """Keep a scenario that begins as a template does."""
+# what can be done -------------------------------------------------------------------------------------------------------
+
+
+@router.post("/scenarios/{id}/duplicate", name="web_duplicate_scenario")
+async def duplicate(request: Request, caller: Runner, id: str, name: Annotated[str, Form()] = "") -> Response:
+    """Keep a copy under the name that was typed."""
+    documents, typed = app_of(request).documents, name.strip()
+    kept = await documents.get(KIND, id)
+    try:
+        made = await documents.duplicate(KIND, id, typed, caller.name)
+    except (Conflict, DocumentError) as error:
+        return _duplicate_again(request, kept, name, in_words(error) if typed else "Give the copy a name")
+    return go(request, f"/scenarios/{made.id}", f"Made {made.name}")
+
+
+def _duplicate_again(request: Request, kept: Kept, name: str, error: str) -> Response:
+    form = duplicate_form(kept.id, name, error)
+    if is_partial(request):
+        return show(request, form, 422)
+    crumbs = [("Scenarios", "/scenarios"), (kept.name, f"/scenarios/{kept.id}"), ("Duplicate", "")]
+    title = f"Duplicate {kept.name}"
+    return show(
+        request, ui.page(frame_of(request), title, ui.page_header(title), ui.card("", form), crumbs=crumbs), 422
+    )
+
+
+@router.post("/scenarios/{id}/archive", name="web_archive_scenario")
+async def archive(request: Request, caller: Runner, id: str) -> Response:
+    """Put a scenario away."""
+    kept = await app_of(request).documents.archive(KIND, id, caller.name)
+    return go(request, "/scenarios", f"Archived {kept.name}")
+
+
+@router.post("/scenarios/{id}/unarchive", name="web_unarchive_scenario")
+async def unarchive(request: Request, caller: Runner, id: str) -> Response:
+    """Put a scenario back into the list."""
+    kept = await app_of(request).documents.archive(KIND, id, caller.name, False)
+    return go(request, "/scenarios", f"Restored {kept.name}")
+
+
+@router.post("/scenarios/{id}/delete", name="web_delete_scenario")
+async def delete(request: Request, caller: Runner, id: str) -> Response:
+    """Delete a scenario with all revisions."""
+    documents = app_of(request).documents
+    kept = await documents.get(KIND, id)
+    await documents.delete(KIND, kept.id, caller.name)
+    return go(request, "/scenarios", f"Deleted {kept.name}")
+
+
+@router.post("/scenarios/{id}/revisions/{revision}/restore", name="web_restore_revision")
+async def restore(
+    request: Request, caller: Runner, id: str, revision: int, etag: Annotated[str, Form()] = ""
+) -> Response:
+    """Make an old revision the newest one; those between stay. `etag`: of the newest that the person saw."""
+    documents = app_of(request).documents
+    old = await documents.get(KIND, id, revision)
+    note = f"restored revision {revision}"
+    made = await documents.revise(KIND, id, old.body, caller.name, etag=etag or None, note=note, name=old.name)
+    return go(
+        request, f"/scenarios/{made.id}?tab=revisions", f"Restored revision {revision} as revision {made.revision}"
+    )
+
+
+@router.post("/scenarios/{key}/try", name="web_try_scenario")
+async def try_one(request: Request, caller: Runner, key: str) -> Response:
+    """Play one conversation against the mock bot and show it; nothing is kept. `key`: a scenario's or a draft's id."""
     app = app_of(request)
-    made = app.scenarios.template(template)
-    names = [made.info.title, *(f"{made.info.title} {number}" for number in range(2, 100))]
-    for name in names:
-        try:
-            kept = await app.documents.create(KIND, made.body, caller.name, f"from the template {template}", name=name)
-        except Conflict:
-            continue
-        return go(request, f"/scenarios/{kept.id}", f"Made {kept.name}")
-    raise Conflict(f"there are too many scenarios called {made.info.title!r}")
-
-
-def scenarios_page(
-    frame: Frame, found: Sequence[Kept], templates: Sequence[TemplateInfo], last: dict[str, Session],
-    q: str, cursor: str | None, following: str | None, now_ns: int,
-) -> h.Element:  # fmt: skip
-    """Return the list of scenarios, then the templates."""
-    some = bool(found or q or cursor)
-    return ui.page(
-        frame,
-        "Scenarios",
-        ui.page_header(
-            "Scenarios", about="Conversations with chatbots: what is said, in what order, and what has to come back."
-        ),
-        _filters(q) if some else None,
-        _list(found, last, q, cursor, following, now_ns) if some else None,
-        h.section(".stack", aria_labelledby="templates")[
-            h.h2(id="templates")["Templates" if some else "Begin with a template"],
-            h.ul(".shelf")[[_template(frame, each) for each in templates]],
-        ],
-        live=True,
+    form = {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+    view = await _view(request, app, caller, key)
+    body = view.editing.draft.body()
+    found = await tried(app, body, await shown(app, body, form))
+    result = try_result(view, found)
+    if is_partial(request):
+        return show(request, result)
+    back = place(view, tab="preview")
+    name = view.editing.name or "Scenario"
+    crumbs = [("Scenarios", "/scenarios"), (name, back), ("Played", "")]
+    header = ui.page_header(
+        "One conversation",
+        about=f"{name}, against the mock bot.",
+        actions=ui.button("Back", symbol="arrow-left", href=back),
     )
+    return show(request, ui.page(frame_of(request), "One conversation", header, result, crumbs=crumbs))
 
 
-def _filters(q: str) -> h.Element:
-    return h.form(
-        ".filters", method="get", action="/scenarios", role="search", aria_label="Filter scenarios", data_filters=True
-    )[
-        ui.field("Name", "q", q, kind="search", more={"data-key": "/"}),
-        ui.button("Filter", submit=True),
-    ]
-
-
-def _list(
-    found: Sequence[Kept], last: dict[str, Session], q: str, cursor: str | None, following: str | None, now_ns: int
-) -> h.Element:
-    if not found:
-        return ui.card(
-            "",
-            ui.empty("No scenario is called so.", ui.button("Clear filters", symbol="x", href="/scenarios"), "search"),
-        )
-    columns = [
-        ui.Column("Name", wide=True),
-        ui.Column("Category"),
-        ui.Column("Steps", number=True),
-        ui.Column("Last session"),
-        ui.Column("Changed", number=True),
-    ]
-    rows = [
-        ui.Row(
-            (each.name, _category(each.body), str(steps_in(each.body.get("steps"))), _last(last.get(each.name)), ui.when(each.updated_ns, now_ns)),
-            href=f"/scenarios/{each.id}", id=each.id,
-        )
-        for each in found
-    ]  # fmt: skip
-    pager = ui.pager(
-        address("/scenarios", {"q": q}) if cursor else "",
-        address("/scenarios", {"q": q}, {"cursor": following}) if following else "",
-        f"{len(found)} scenarios",
-    )
-    follow = {
-        "id": "list", "data-follows": "scenario:", "hx-get": address("/scenarios", {"q": q}, {"cursor": cursor}), "hx-select": "#list",
-        "hx-trigger": "changed throttle:1s", "hx-swap": "outerMorph",
-    }  # fmt: skip
-    return h.div(follow)[ui.card("", ui.table("Scenarios", columns, rows), pager, flush=True)]
-
-
-def _category(body: dict[str, Any]) -> h.Node:
-    return ui.badge(str(body.get("category", "other")).capitalize())
-
-
-def _last(session: Session | None) -> h.Node:
-    return ui.status(session.outcome or session.state) if session else h.span(".muted")["never"]
-
-
-def _template(frame: Frame, info: TemplateInfo) -> h.Element:
-    messages = f"{info.messages:g} message{'s' if info.messages != 1 else ''}" + (
-        "" if info.messages == info.most else " on average"
-    )
-    return h.li[
-        ui.card(
-            "",
-            h.div(".offer")[
-                h.div(".row")[h.span(".chip")[ui.icon(SYMBOLS.get(info.category, "message-square"))], h.h3[info.title]],
-                h.p(".muted")[info.description],
-                h.div(".foot")[
-                    h.span(".row")[ui.badge(info.category.capitalize()), h.small(".muted")[messages]],
-                    ui.deed(f"/scenarios/from/{info.name}", "Use", small=True, symbol="plus")
-                    if frame.may_run
-                    else None,
-                ],
-            ],
-        )
-    ]
-
-
-def steps_in(steps: Any) -> int:
-    """Return how many steps there are, those inside of others too."""
-    if not isinstance(steps, list):
-        return 0
-    inner = (value for step in steps if isinstance(step, dict) for value in step.values())
-    return len(steps) + sum(_within(value) for value in inner)
-
-
-def _within(value: Any) -> int:
-    if isinstance(value, list) and value and all(isinstance(each, dict) and "steps" in each for each in value):
-        return sum(steps_in(each["steps"]) for each in value)  # the branches of a choice
-    return (
-        steps_in(value)
-        if isinstance(value, list) and all(isinstance(each, dict | str) for each in value) and _are_steps(value)
-        else 0
-    )
-
-
-def _are_steps(value: list[Any]) -> bool:
-    kinds = {"message", "delay", "loop", "if", "conditional", "expect", "set", "choose", "persona", "end"}
-    return any(isinstance(each, dict) and kinds & each.keys() for each in value)
-
-
-def scenario_page(frame: Frame, kept: Kept) -> h.Element:
-    """Return a scenario as it is written."""
-    return ui.page(
-        frame,
-        kept.name,
-        ui.page_header(kept.name, about=str(kept.body.get("description") or "") or None, marks=_category(kept.body)),
-        ui.card("As it is written", ui.code(to_yaml(kept), label="Scenario", numbered=True)),
-        crumbs=[("Scenarios", "/scenarios"), (kept.name, "")],
+async def _view(request: Request, app: App, caller: Caller, key: str) -> View:
+    """Return as much of the builder's view as a transcript needs."""
+    editing = await app.drafts.look(key, caller.name)
+    return View(
+        frame_of(request), key, editing, [], Validation([], []), tab="preview", may_edit=Scope.run in caller.scopes
     )

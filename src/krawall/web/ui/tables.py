@@ -23,12 +23,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """One row. `href`: where a click on it leads; its first cell is the link's words. `id` lets it keep its place when morphed."""
+    """One row. `href`: where a click on it leads; its first cell is the link's words. `id` lets it keep its place when morphed.
+    `choose`: a box before the first cell, where the table has `choose`."""
 
     cells: Sequence[h.Node]
     href: str = ""
     id: str = ""
     actions: h.Node = None
+    choose: h.Node = None
     marks: dict[str, str] = field(default_factory=dict)
 
 
@@ -40,6 +42,7 @@ def table(
     sort: str = "",
     link: Callable[[str], str] | None = None,
     actions: bool = False,
+    choose: bool = False,
 ) -> h.Element:
     """Return a table. `caption` names it for screen readers; `sort` is the order in force, `link` makes a header's address."""
     return h.div(".table", role="region", aria_label=caption, tabindex="0")[
@@ -47,11 +50,12 @@ def table(
             h.caption(".sr")[caption],
             h.thead(role="rowgroup")[
                 h.tr(role="row")[
+                    choose and h.th(".pick", role="columnheader", scope="col")[h.span(".sr")["Choose"]],
                     [_header(column, sort, link) for column in columns],
                     actions and h.th(role="columnheader", scope="col")[h.span(".sr")["Actions"]],
                 ]
             ],
-            h.tbody(role="rowgroup")[[_row(columns, row, actions) for row in rows]],
+            h.tbody(role="rowgroup")[[_row(columns, row, actions, choose) for row in rows]],
         ]
     ]
 
@@ -72,7 +76,7 @@ def _header(column: Column, sort: str, link: Callable[[str], str] | None) -> h.E
     )[title]
 
 
-def _row(columns: Sequence[Column], row: Row, actions: bool) -> h.Element:
+def _row(columns: Sequence[Column], row: Row, actions: bool, choose: bool) -> h.Element:
     cells = []
     for number, (column, content) in enumerate(zip(columns, row.cells, strict=True)):
         inside = h.a(".rowlink", href=row.href)[content] if number == 0 and row.href else content
@@ -83,7 +87,7 @@ def _row(columns: Sequence[Column], row: Row, actions: bool) -> h.Element:
             ]
         )
     return h.tr({"role": "row", "id": row.id or None, "data-link": bool(row.href), **row.marks})[
-        cells, actions and h.td(".acts", role="cell")[row.actions]
+        choose and h.td(".pick", role="cell")[row.choose], cells, actions and h.td(".acts", role="cell")[row.actions]
     ]
 
 
