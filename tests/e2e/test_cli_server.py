@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -212,15 +211,12 @@ def test_values_of_credentials_come_from_standard_input_only(
     server: str, tmp_path: Path, run: Callable[..., Ran]
 ) -> None:
     secret = "canary-5e1f-of-a-credential"
-    given = subprocess.run(
-        [sys.executable, "-m", "krawall", "credentials", "set", "BOT_KEY", "--note", "of the shop", "--server", server],
-        input=secret + "\n", text=True, capture_output=True, check=False, timeout=60,
-    )  # fmt: skip
-    assert given.returncode == 0, given.stderr
+    given = run("credentials", "set", "BOT_KEY", "--note", "of the shop", said=secret + "\n")
+    assert given.code == 0, given.err
     listed = run("credentials", "list")
     assert "BOT_KEY" in listed.out
     assert "of the shop" in listed.out
-    assert secret not in listed.out + given.stdout + given.stderr
+    assert secret not in listed.out + given.out + given.err
     assert run("credentials", "rotate").code == 0
     assert run("credentials", "delete", "BOT_KEY").code == 0
     assert "no credentials yet" in run("credentials", "list").out

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from krawall.testing.commands import Ran
+from krawall.testing.commands import Ran, krawall
 
 PASSWORD = "correct horse battery staple"
 
@@ -19,11 +17,7 @@ def run(tmp_path: Path) -> Callable[..., Ran]:
     """Run a command on a data directory of its own; `said` is what comes on standard input."""
 
     def ran(*arguments: str, said: str = "") -> Ran:
-        done = subprocess.run(
-            [sys.executable, "-m", "krawall", *arguments, "--data", str(tmp_path / "data")],
-            input=said, text=True, capture_output=True, check=False, timeout=60,
-        )  # fmt: skip
-        return Ran(done.returncode, done.stdout, done.stderr)
+        return krawall(*arguments, "--data", tmp_path / "data", cwd=tmp_path, said=said)
 
     return ran
 

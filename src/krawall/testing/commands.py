@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from krawall.testing.warm import warm
+
 LIMIT_S = 120
 
 
@@ -27,18 +29,10 @@ class Ran:
         return json.loads(self.out)
 
 
-def krawall(*arguments: str | Path, cwd: Path, **environment: str) -> Ran:
-    """Run the command line to its end."""
-    done = subprocess.run(
-        [sys.executable, "-m", "krawall", *map(str, arguments)],
-        cwd=cwd,
-        env={**os.environ, "NO_COLOR": "1", **environment},
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
-    return Ran(done.returncode, done.stdout, done.stderr)
+def krawall(*arguments: str | Path, cwd: Path, said: str = "", **environment: str) -> Ran:
+    """Run the command line to its end. `said`: what comes on standard input."""
+    around = {**os.environ, "NO_COLOR": "1", **environment}
+    return Ran(*warm().call([str(each) for each in arguments], str(cwd), around, said, LIMIT_S))
 
 
 def start(*arguments: str | Path, cwd: Path, **environment: str) -> subprocess.Popen[str]:

@@ -14,6 +14,7 @@ from typing import Any
 import httpx2
 
 from krawall.clock import monotonic_ns
+from krawall.testing.warm import warm
 
 PATIENCE_S = 60.0
 
@@ -71,11 +72,10 @@ class Installation:
 
     def run(self, *arguments: str) -> str:
         """Run `krawall ARGUMENTS` to its end and return what it printed."""
-        command = [sys.executable, "-m", "krawall", *arguments]
-        done = subprocess.run(
-            command, cwd=self.home, env=self._environment, capture_output=True, text=True, timeout=120, check=True
-        )
-        return done.stdout
+        code, out, err = warm().call(arguments, str(self.home), self._environment, "", 120)
+        if code:
+            raise subprocess.CalledProcessError(code, arguments, out, err)
+        return out
 
     def serve(self, port: int, *arguments: str) -> None:
         """Start the server on `port` and wait until it is ready."""
