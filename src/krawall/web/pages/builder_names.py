@@ -1,0 +1,63 @@
+"""The list of names that a text of a step may use. A script puts the one that is pressed where the caret last was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import htpy as h
+
+from krawall.services.scope import Name, Origin
+from krawall.web import ui
+
+_GROUPS: tuple[tuple[Origin, str], ...] = (
+    ("variable", "Variables"),
+    ("set", "Set by steps before"),
+    ("data", "Data"),
+    ("loop", "This loop"),
+    ("conversation", "Conversation"),
+    ("chance", "Chance"),
+    ("environment", "Environment"),
+    ("original", "Names of original files"),
+)
+OPERATORS = (
+    ("'yes' in reply.lower()", "the reply has the word"),
+    ("turn > 3 and not loop.first", "and, or, not, brackets"),
+    ("ticket == 'T-1'", "==, !=, <, <=, >, >="),
+    ("reply | length > 200", "filters: length, lower, upper, trim, first, last, int, round, join, default"),
+    ("reply_json.items[0].price * 2", "a field, an item; +, -, *, /, %, ~ joins texts"),
+    ("'late' if turn > 3 else 'soon'", "one or the other"),
+)
+"""Expressions that show the language, each with what it shows."""
+
+
+def picker(names: Sequence[Name]) -> h.Element:
+    """Return the button and its list."""
+    groups = [(title, [name for name in names if name.origin == origin]) for origin, title in _GROUPS]
+    return h.div(".names")[
+        ui.button(
+            "Insert a name", symbol="plus", small=True,
+            more={"popovertarget": "names", "aria-haspopup": "dialog", "aria-controls": "names", "id": "names-open"},
+        ),
+        h.div(".namelist", id="names", popover="auto", role="dialog", aria_label="Names that this step can use")[
+            [(h.h3[title], h.ul(".plainlist")[[_name(name) for name in each]]) for title, each in groups if each]
+        ],
+    ]  # fmt: skip
+
+
+def _name(name: Name) -> h.Element:
+    more = [name.about, f"for example {name.sample}" if name.sample else ""]
+    return h.li[
+        h.button(".name", type="button", data_insert=name.name, data_only=name.only_texts and "text")[
+            h.code[name.name],
+            name.maybe and ui.badge("maybe", "warn"),
+            h.small[", ".join(filter(None, more)), ". Some ways here give it no value." if name.maybe else None],
+        ]
+    ]
+
+
+def operators() -> h.Element:
+    """Return what can be written in an expression, by examples."""
+    return h.div(".operators")[
+        h.h3["What an expression can say"],
+        h.dl[[(h.dt[h.code[example]], h.dd(".muted")[about]) for example, about in OPERATORS]],
+    ]
