@@ -207,12 +207,15 @@ def axe_source() -> str:
 
 
 @pytest.fixture
-def violations(axe_source: str) -> Callable[[Page], list[str]]:
-    """`violations(page)` gives what axe finds against WCAG 2.2 AA: rule, and where."""
+def violations(axe_source: str) -> Callable[..., list[str]]:
+    """`violations(page)` gives what axe finds against WCAG 2.2 AA: rule, and where. With `rules` only those, `within` only there."""
 
-    def look(page: Page) -> list[str]:
-        page.evaluate(axe_source + ";0")
-        found = page.evaluate("tags => axe.run(document, {runOnly: tags})", WCAG)
+    def look(page: Page, rules: list[str] | None = None, within: str = "html") -> list[str]:
+        if not page.evaluate("'axe' in window"):
+            page.evaluate(axe_source + ";0")
+        only = {"type": "rule", "values": rules} if rules else {"type": "tag", "values": WCAG}
+        asked = {"runOnly": only, "resultTypes": ["violations"]}
+        found = page.evaluate("([within, asked]) => axe.run(within, asked)", [within, asked])
         return [
             f"{each['id']}: {node['target']} {node['failureSummary'].splitlines()[-1].strip()}"
             for each in found["violations"]

@@ -24,7 +24,6 @@ from krawall.services.starting import StartSession
 from krawall.web import ui
 from krawall.web.answers import go, is_partial, show
 from krawall.web.frame import frame_of
-from krawall.web.pages import scenario_import
 from krawall.web.pages.builder_view import View, place
 from krawall.web.pages.scenario_preview import in_words, shown, tried, try_result
 from krawall.web.pages.scenario_template import template_page
@@ -33,7 +32,6 @@ from krawall.web.pages.scenarios_list import PAGE, duplicate_form, scenarios_pag
 KIND = DocumentKind.scenario
 PREVIEWED = 1
 router = APIRouter()
-router.include_router(scenario_import.router)
 
 
 @router.get("/scenarios", name="web_scenarios")
