@@ -131,7 +131,7 @@ def _inside(view: View, node: Node, lane: Lane, marks: _Marks) -> h.Element:
     title, more = lane_title(node, lane), lane_about(node, lane)
     count = len(lane.steps)
     wrong = any(_state(each, marks) for each in lane.steps)
-    return h.details(".inside", class_=f"k-{node.kind}", id=f"lane-{lane.id.replace('/', '-')}", open=True)[
+    return h.details(class_=f"inside k-{node.kind}", id=f"lane-{lane.id.replace('/', '-')}", open=True)[
         h.summary[
             ui.icon("chevron-right", size=14),
             h.b[title],
