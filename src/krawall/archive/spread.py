@@ -1,4 +1,4 @@
-"""How response times and errors lie over a session: counts by time and by bucket of a log axis. Blocks: for a thread."""
+"""How response times lie over a session: counts by time and by bucket of a log axis. Blocks: for a thread."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from krawall.archive.readers import readers
 from krawall.model.base import NS_PER_S, Record
 
 COLUMNS = 60
+FILE = "spread.json"
+"""Where it is kept beside the tables of a session, from compaction on."""
 PER_DECADE = 20
 """Buckets from 1 ms to 10 ms, and so on."""
 
@@ -17,13 +19,12 @@ class Spread(Record, frozen=True):
     """Bucket b holds response times from 10^(b / per_decade) ms to 10^((b + 1) / per_decade) ms; column c those of turns
     that were sent in the seconds from c * column_s on.
 
-    `cells`: column, bucket, turns. `errors`: kind of error -> column, attempts. Both in order, without zeros.
+    `cells`: column, bucket, turns; in order, without zeros.
     """
 
     column_s: float
     per_decade: int
     cells: list[tuple[int, int, int]]
-    errors: dict[str, list[tuple[int, int]]]
 
 
 def spread(folder: Path, *, until_ns: int | None = None) -> Spread:
@@ -45,8 +46,4 @@ def spread(folder: Path, *, until_ns: int | None = None) -> Spread:
             """,
             asked,
         ).fetchall()
-        errors: dict[str, list[tuple[int, int]]] = {}
-        kinds = "SELECT error, at_ns // $width AS place, count(*) FROM messages WHERE error IS NOT NULL GROUP BY ALL ORDER BY ALL"
-        for kind, place, count in cursor.execute(kinds, {"width": asked["width"]}).fetchall():
-            errors.setdefault(str(kind), []).append((int(place), int(count)))
-        return Spread(float(seconds), PER_DECADE, [(int(a), int(b), int(n)) for a, b, n in cells], errors)
+        return Spread(float(seconds), PER_DECADE, [(int(a), int(b), int(n)) for a, b, n in cells])

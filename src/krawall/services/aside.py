@@ -15,12 +15,15 @@ from pathlib import Path
 import msgspec
 
 from krawall.archive.compact import compact
+from krawall.archive.spread import FILE, spread
 from krawall.errors import Unavailable
 from krawall.services.reading import recount, write_report
 
 
 def _compact(folder: Path) -> object:
-    return {"rows": compact(folder)}
+    rows = compact(folder)
+    (folder / FILE).write_bytes(msgspec.json.encode(spread(folder)))  # so that its page need not ask the tables
+    return {"rows": rows}
 
 
 def _recount(folder: Path) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +15,7 @@ from krawall.archive.archive import Archive
 from krawall.archive.compact import FILES
 from krawall.archive.export import Format, export
 from krawall.archive.query import MessagePage
-from krawall.archive.spread import Spread, spread
+from krawall.archive.spread import FILE, Spread, spread
 from krawall.clock import wall_ns
 from krawall.errors import Conflict, NotFound
 from krawall.model.session import Session, State
@@ -79,8 +80,11 @@ class Messages:
         return replay(id, number, items, latency.p95 if latency is not None else None)
 
     async def spread(self, id: str) -> Spread:
-        """Return how response times and errors lie over a session. Raises as `page`."""
+        """Return how response times lie over a session. Raises as `page`."""
         session = await self._store.sessions.get(id)
+        if session.compacted:
+            with suppress(NotFound):
+                return msgspec.json.decode(await self._archive.read(id, FILE), type=Spread)
         return await self._ask(session, spread, until_ns=_until_ns(session))
 
     async def export(self, id: str, what: What, format: Format) -> Export:

@@ -1,12 +1,12 @@
 """Numbers to SVG for pages and reports: what does not move. Pure, no script; hover and focus read `data-tip`.
 
-Over time moves `<time-chart>`; spread, heat, bars by kind and rings are drawn here, with the parts of `conduct.plot`.
+Over time moves `<time-chart>`; spread, heat and rings are drawn here, with the parts of `conduct.plot`; each with its numbers as a table.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from markupsafe import Markup
 
@@ -14,11 +14,10 @@ from krawall.archive.spread import Spread
 from krawall.conduct import axes, plot, words
 from krawall.conduct.charts import spread as spread_figure
 from krawall.conduct.markup import el, join
-from krawall.conduct.plot import Series
 
 HEIGHT = 200
 MOST_KINDS = 5
-"""Parts of a ring and of a bar; what is beyond is put together."""
+"""Parts of a ring; what is beyond is put together."""
 SHADES = 6
 
 
@@ -30,7 +29,8 @@ def histogram(found: Spread, marks: Mapping[str, float]) -> Markup:
     buckets = [
         (_edge(found, bucket), _edge(found, bucket + 1), turns) for bucket, turns in sorted(counts.items()) if turns
     ]
-    return Markup(spread_figure(buckets, dict(marks)))  # ours, escaped by `el`
+    rows = [(f"{words.time(low)} to {words.time(high)}", words.count(turns)) for low, high, turns in buckets]
+    return _tabled(spread_figure(buckets, dict(marks)), "Spread of response time", ("Response time", "Turns"), rows)
 
 
 def heatmap(found: Spread) -> Markup:
@@ -63,38 +63,14 @@ def heatmap(found: Spread) -> Markup:
     below = plot.below(axes.seconds(0, columns * found.column_s), HEIGHT)
     told = f"Response times between {words.time(low_ms)} and {words.time(high_ms)} over {columns * found.column_s:.0f} s; at most {words.many(most, 'turn')} in a field."
     title = "Response time over time, turns (log axis)"
-    return Markup(plot.figure("heat", title, told, join(*side, *boxes, below), HEIGHT))
-
-
-def errors_by_kind(found: Spread, names: Mapping[str, str]) -> Markup:
-    """Draw errors over time as stacked bars, a colour for each kind. `names`: kind -> words. Needs one error at least."""
-    kinds = sorted(found.errors, key=lambda kind: (-sum(n for _, n in found.errors[kind]), kind))
-    shown = kinds if len(kinds) <= MOST_KINDS else [*kinds[: MOST_KINDS - 1], ""]
-    stacks: dict[int, dict[str, int]] = {}
-    for kind in kinds:
-        for column, count in found.errors[kind]:
-            stack = stacks.setdefault(column, {})
-            part = kind if kind in shown else ""
-            stack[part] = stack.get(part, 0) + count
-    columns = 1 + max([*stacks, *(column for column, _, _ in found.cells)])
-    axis = axes.counts(max(sum(stack.values()) for stack in stacks.values()))
-    boxes = []
-    for column, stack in sorted(stacks.items()):
-        done = 0
-        tip = ", ".join(f"{_word(kind, names)} {words.count(stack[kind])}" for kind in shown if kind in stack)
-        for number, kind in enumerate(shown):
-            if count := stack.get(kind, 0):
-                tall = HEIGHT * count / axis.end
-                boxes.append(
-                    el("rect", class_=f"bar s-{number + 1}", x=plot.percent(column / columns), width=plot.percent(0.86 / columns),
-                       y=HEIGHT * (1 - done / axis.end) - tall, height=tall, data_tip=f"{column * found.column_s:.0f} s: {tip}")
-                )  # fmt: skip
-                done += count
-    keys = [Series(_word(kind, names), f"s-{number + 1}") for number, kind in enumerate(shown)]
-    whole = {kind: sum(stack.get(kind, 0) for stack in stacks.values()) for kind in shown}
-    told = "; ".join(f"{_word(kind, names)} {words.count(n)}" for kind, n in whole.items())
-    inside = join(plot.grid(axis, HEIGHT), *boxes, plot.below(axes.seconds(0, columns * found.column_s), HEIGHT))
-    return Markup(plot.figure("errors-by-kind", "Errors by kind over time", f"{told}.", inside, HEIGHT, keys))
+    drawn = plot.figure("heat", title, told, join(*side, *boxes, below), HEIGHT)
+    bands = sorted({row for _, row in cells})
+    heads = ["Seconds", *(f"to {words.time(_edge(found, (row + 1) * coarse))}" for row in bands)]
+    table = [
+        (f"{column * found.column_s:.0f} to {(column + 1) * found.column_s:.0f}", *(words.count(cells.get((column, row), 0)) for row in bands))
+        for column in sorted({column for column, _ in cells})
+    ]  # fmt: skip
+    return _tabled(drawn, "Turns by time and response time", heads, table)
 
 
 def ring(key: str, title: str, parts: Sequence[tuple[str, int]], unit: str) -> Markup:
@@ -143,6 +119,16 @@ def short(number: float) -> str:
     return words.count(number)
 
 
+def _tabled(drawn: str, caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Markup:
+    """Return a figure with its numbers behind it: the table takes the place of the picture when it is opened."""
+    head = el("tr", *(el("th", each, scope="col", class_="n" if at else None) for at, each in enumerate(heads)))
+    body = [el("tr", *(el("td", each, class_="n" if at else None) for at, each in enumerate(row))) for row in rows]
+    table = el("table", el("caption", caption, class_="sr"), el("thead", head), el("tbody", *body))
+    box = el("div", table, class_="table", role="region", aria_label=caption, tabindex=0)
+    behind = el("details", el("summary", "Table", el("span", f": {caption}", class_="sr")), box, class_="behind")
+    return Markup(f"{drawn.removesuffix('</figure>')}{behind}</figure>")  # ours, escaped by `el`
+
+
 def _edge(found: Spread, bucket: int) -> float:
     return math.pow(10.0, bucket / found.per_decade)
 
@@ -150,7 +136,3 @@ def _edge(found: Spread, bucket: int) -> float:
 def _shade(turns: int, most: int) -> int:
     """Return 1..SHADES, by the logarithm of how many: a single turn is seen beside thousands."""
     return 1 + min(SHADES - 1, math.floor(SHADES * math.log(turns + 1) / math.log(most + 2)))
-
-
-def _word(kind: str, names: Mapping[str, str]) -> str:
-    return names.get(kind, kind.replace("_", " ").capitalize()) if kind else "Others"

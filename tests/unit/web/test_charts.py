@@ -15,11 +15,6 @@ from krawall.web import charts
 CELLS = st.lists(
     st.tuples(st.integers(0, 59), st.integers(-20, 100), st.integers(1, 10**6)), min_size=1, max_size=60, unique_by=lambda c: c[:2]
 )  # fmt: skip
-ERRORS = st.dictionaries(
-    st.sampled_from(["timeout", "server", "rate_limited", "connect", "tls", "protocol", "<odd>"]),
-    st.lists(st.tuples(st.integers(0, 59), st.integers(1, 999)), min_size=1, max_size=9, unique_by=lambda c: c[0]),
-    min_size=1,
-)
 
 
 def parsed(made: str) -> ElementTree.Element:
@@ -34,30 +29,25 @@ def tips(root: ElementTree.Element) -> list[str]:
 
 @given(CELLS)
 def test_a_heatmap_keeps_every_turn(cells):
-    root = parsed(charts.heatmap(Spread(2.0, 20, sorted(cells), {})))
+    root = parsed(charts.heatmap(Spread(2.0, 20, sorted(cells))))
     told = [int(re.search(r"([\d,]+) turn", tip)[1].replace(",", "")) for tip in tips(root)]
     assert sum(told) == sum(turns for _, _, turns in cells)
     assert {each.get("class") for each in root.iter() if "heat" in (each.get("class") or "")} <= {
         f"heat h-{shade}" for shade in range(1, charts.SHADES + 1)
     }
     boxes = [each for each in root.iter() if "heat" in (each.get("class") or "")]
+    table = [int((cell.text or "").replace(",", "")) for cell in root.findall(".//td[@class='n']")]
+    assert sum(table) == sum(told)
     assert all(-0.01 <= float(each.get("y", "")) <= charts.HEIGHT for each in boxes)
 
 
 @given(CELLS)
 def test_a_histogram_is_drawn_of_anything(cells):
-    root = parsed(charts.histogram(Spread(1.0, 20, cells, {}), {"p50": 100.0}))
+    root = parsed(charts.histogram(Spread(1.0, 20, cells), {"p50": 100.0}))
     assert root.findall(".//rect")
-
-
-@given(ERRORS, CELLS)
-def test_bars_by_kind_name_at_most_so_many_and_keep_every_error(errors, cells):
-    root = parsed(charts.errors_by_kind(Spread(1.0, 20, cells, errors), {"timeout": "Timeout"}))
-    told = root.findtext(".//desc") or ""
-    assert sum(int(n.replace(",", "")) for n in re.findall(r" ([\d,]+)(?=[;.])", told)) == sum(
-        n for found in errors.values() for _, n in found
+    assert sum(int((cell.text or "").replace(",", "")) for cell in root.findall(".//td[2]")) == sum(
+        n for _, _, n in cells
     )
-    assert len(root.findall(".//span[@class='key']")) <= charts.MOST_KINDS
 
 
 @given(st.lists(st.tuples(st.text("ab<&", min_size=1, max_size=4), st.integers(0, 10**9)), min_size=1, max_size=12))

@@ -12,12 +12,12 @@ from krawall.web import ui
 from krawall.web.pages.session_head import FAULTS, Facts
 
 CHARTS = (
-    ("latency", "Response time, by second"),
-    ("ttft", "Time to first token, by second"),
+    ("latency", "Response time by second"),
+    ("ttft", "Time to first token by second"),
     ("throughput", "Turns per second and users"),
-    ("errors", "Errors by kind, by second"),
-    ("tokens", "Tokens, by second"),
-    ("cost", "Cost so far, US dollars"),
+    ("errors", "Errors by second"),
+    ("tokens", "Tokens by second"),
+    ("cost", "Cost, US dollars"),
 )
 """Kind and title. What each draws is in `chart-kinds.js`."""
 
@@ -43,7 +43,7 @@ def over_time(facts: Facts) -> h.Node:
 
 
 def _second(name: str, label: str) -> h.VoidElement:
-    return h.input(type="number", name=name, min="0", step="1", inputmode="numeric", aria_label=label)
+    return h.input(".input", type="number", name=name, min="0", step="1", inputmode="numeric", aria_label=label)
 
 
 def _card(facts: Facts, kind: str, title: str, names: str | None) -> h.Element:

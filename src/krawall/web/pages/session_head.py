@@ -50,7 +50,7 @@ class Facts:
     summary: Summary | None = None
     picture: Picture | None = None
     points: Sequence[Point] = ()
-    spread: Spread = field(default_factory=lambda: Spread(1.0, 20, [], {}))
+    spread: Spread = field(default_factory=lambda: Spread(1.0, 20, []))
 
     @property
     def live(self) -> bool:
