@@ -17,6 +17,7 @@ from krawall.archive.query import MessagePage
 from krawall.archive.spread import Spread
 from krawall.model.exchange import FaultKind
 from krawall.services.exports import MEDIA_TYPES, Export, What
+from krawall.services.rebuilding import Rebuilt
 from krawall.services.replaying import Replay
 
 router = APIRouter(prefix="/api/v1/sessions/{id}", tags=["messages"])
@@ -210,6 +211,18 @@ async def replay_conversation(
 ) -> Annotated[Replay, AsModel()]:
     """Show one conversation turn by turn on its own clock, with what in it is out of the ordinary."""
     return await app_of(request).messages.replay(id, number)
+
+
+@router.get("/conversations/{number}/turns/{turn}/request")
+async def rebuild_request(
+    request: Request,
+    caller: Reader,
+    id: SessionId,
+    number: Annotated[int, Path(ge=0, le=2**53)],
+    turn: Annotated[int, Path(ge=1, le=2**31)],
+) -> Annotated[Rebuilt, AsModel()]:
+    """Show the request of a turn, rebuilt from the plan and the log: the log keeps texts, no bytes. Secrets are hidden."""
+    return await app_of(request).messages.request(id, number, turn)
 
 
 @router.get("/spread")

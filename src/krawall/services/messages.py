@@ -20,8 +20,10 @@ from krawall.clock import wall_ns
 from krawall.errors import Conflict, NotFound
 from krawall.model.session import Session, State
 from krawall.model.summary import Point, Summary
+from krawall.plugins.assemble import read_plan
 from krawall.services.aside import aside
 from krawall.services.exports import MEDIA_TYPES, Export, Row, What, begun, check, flat, from_thread, rows_as
+from krawall.services.rebuilding import Rebuilt, rebuilt
 from krawall.services.replaying import Replay, replay
 from krawall.store.store import Store
 
@@ -78,6 +80,16 @@ class Messages:
         kept = await self._store.sessions.summary(id)
         latency = msgspec.json.decode(kept, type=Summary).metrics.get("latency") if kept is not None else None
         return replay(id, number, items, latency.p95 if latency is not None else None)
+
+    async def request(self, id: str, number: int, turn: int) -> Rebuilt:
+        """Return the request of a turn, made anew from the plan and the log.
+
+        Raises:
+            NotFound: there is no such turn, or its text was not kept.
+            Unavailable: as for `page`.
+        """
+        found, text = await self.replay(id, number), await self._store.sessions.plan(id)
+        return await asyncio.to_thread(lambda: rebuilt(read_plan(text), id, found, turn))
 
     async def spread(self, id: str) -> Spread:
         """Return how response times lie over a session. Raises as `page`."""
