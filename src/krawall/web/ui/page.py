@@ -12,7 +12,8 @@ from krawall.web.assets import asset
 from krawall.web.frame import Frame
 from krawall.web.ui.actions import button
 from krawall.web.ui.icons import Icon, icon
-from krawall.web.ui.keys import keys
+from krawall.web.ui.keys import Key
+from krawall.web.ui.keys import keys as keyboard
 from krawall.web.ui.navigation import sidebar
 from krawall.web.ui.overlays import opens, toast
 from krawall.web.ui.palette import palette
@@ -35,10 +36,11 @@ def page(
     live: bool = False,
     chart: bool = False,
     scripts: Sequence[str] = (),
+    keys: Sequence[Key] = (),
 ) -> h.Element:
     """Return a page. `title` is also its last crumb when there are none.
 
-    `live`: parts of it follow what changes; `chart`: it draws with uPlot; `scripts`: modules of its own.
+    `live`: parts of it follow what changes; `chart`: it draws with uPlot; `scripts`: modules of its own; `keys`: what can be pressed here alone.
     """
     own = [*SCRIPTS, *["live.js"] * live, *scripts]
     return h.html(lang="en")[
@@ -50,7 +52,7 @@ def page(
                 h.div(".column")[_top(crumbs or [(title, "")]), h.main(".page", id="main", tabindex="-1")[content]],
             ],
             palette(),
-            keys(),
+            keyboard(keys),
             h.div(".toasts", id="toasts", popover="manual", role="status", aria_live="polite")[
                 frame.told and toast(frame.told)
             ],
