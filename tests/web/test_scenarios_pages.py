@@ -18,7 +18,9 @@ BAD = "name: Broken\nsteps:\n  - mesage: Hello\n"
 
 @pytest.fixture
 def client(pages) -> Iterator[httpx2.Client]:
-    with httpx2.Client(base_url=pages.url, headers={"Accept": "text/html,*/*"}, follow_redirects=False, timeout=60) as made:
+    with httpx2.Client(
+        base_url=pages.url, headers={"Accept": "text/html,*/*"}, follow_redirects=False, timeout=60
+    ) as made:
         yield made
 
 
@@ -31,12 +33,18 @@ def make(pages, name: str, **more):
 def shelf(pages) -> dict[str, str]:
     """Three scenarios: name -> id."""
     loops = [{"loop": 3, "steps": ["One", {"if": "turn > 1", "then": ["Two"]}]}]
-    made = [make(pages, "Alpha", category="stress"), make(pages, "Beta", category="logic", steps=loops), make(pages, "Gamma", category="stress")]
+    made = [
+        make(pages, "Alpha", category="stress"),
+        make(pages, "Beta", category="logic", steps=loops),
+        make(pages, "Gamma", category="stress"),
+    ]
     return {kept.name: kept.id for kept in made}  # fmt: skip
 
 
 def names(page: httpx2.Response) -> list[str]:
-    return [part.partition("<")[0] for part in page.text.split('class="rowlink"')[1:] for part in [part.partition(">")[2]]]
+    return [
+        part.partition("<")[0] for part in page.text.split('class="rowlink"')[1:] for part in [part.partition(">")[2]]
+    ]
 
 
 def test_the_list_is_filtered_and_ordered_by_its_address(client, shelf):
@@ -113,7 +121,9 @@ def test_what_cannot_be_read_is_named(client):
     empty = client.post("/scenarios/import", data={"text": ""})
     assert empty.status_code == 422
     assert "There is nothing to take in" in empty.text
-    broken = client.post("/scenarios/import", data={"text": ""}, files=[("files", ("x.zip", b"no zip", "application/zip"))])
+    broken = client.post(
+        "/scenarios/import", data={"text": ""}, files=[("files", ("x.zip", b"no zip", "application/zip"))]
+    )
     assert "is not a zip that can be read" in broken.text
     typed = client.post("/scenarios/import", data={"text": "steps: ["})
     assert "steps: [</textarea>" in typed.text
@@ -128,7 +138,9 @@ def test_a_zip_of_an_export_is_taken_in_again(client, shelf):
 def test_an_old_revision_comes_back_as_the_newest(client, pages, shelf):
     id = shelf["Alpha"]
     for text in ("Good day", "Good night"):
-        pages.do(lambda app, text=text: app.documents.revise(KIND, id, {"name": "Alpha", "steps": [text]}, "bob", etag=None))
+        pages.do(
+            lambda app, text=text: app.documents.revise(KIND, id, {"name": "Alpha", "steps": [text]}, "bob", etag=None)
+        )
     page = client.get(f"/scenarios/{id}?tab=revisions")
     assert "Good night" in page.text
     first = client.get(f"/scenarios/{id}?tab=revisions&a=1&b=2").text

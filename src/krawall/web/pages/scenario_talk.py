@@ -25,7 +25,7 @@ def _nowhere(step: str) -> str:
     return ""
 
 
-def rehearsed(each: Rehearsed, way: Way = _nowhere) -> h.Element:
+def rehearsed(each: Rehearsed, way: Way = _nowhere, *, level: int = 3) -> h.Element:
     """Return what one conversation will say. Replies are not known before; their places are marked."""
     facts = [many(len(each.prompts), "message"), f"{lasting(each.think_s)} of pauses" if each.think_s >= 0.05 else ""]
     end = f"It is shown as far as it was rehearsed: {each.ended}." if each.ended else ""
@@ -37,7 +37,7 @@ def rehearsed(each: Rehearsed, way: Way = _nowhere) -> h.Element:
         end and h.p(".in.muted")[end],
         aside=", ".join(fact for fact in facts if fact),
         flush=True,
-        level=3,
+        level=level,
     )  # fmt: skip
 
 

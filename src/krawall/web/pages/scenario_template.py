@@ -33,7 +33,7 @@ def template_page(frame: Frame, found: Template, preview: Preview) -> h.Element:
         ),
         h.div(".split")[
             h.div(".stack")[
-                [rehearsed(each) for each in preview.conversations],
+                [rehearsed(each, level=2) for each in preview.conversations],
                 ui.card("As it is written", ui.code(found.yaml, label="Template", numbered=True)),
             ],
             h.div(".stack")[

@@ -157,10 +157,10 @@ def _asked(each: Shelved) -> h.Node:
     return asked(each.kept.id, each.kept.name, each.kept.revision)
 
 
-def asked(id: str, name: str, revision: int) -> h.Node:
-    """Return the dialogs of one scenario: what its copy is called, and whether it is to go."""
+def asked(id: str, name: str, revision: int) -> h.Element:
+    """Return the dialogs of one scenario: what its copy is called, and whether it is to go. They stay open when the list changes."""
     goes = f"Its {many(revision, 'revision')} {'goes' if revision == 1 else 'go'} with it."
-    return [
+    return h.div(id=f"asked-{id}", hx_morph_skip=True)[
         ui.dialog(f"dup-{id}", f"Duplicate {name}", duplicate_form(id, f"{name} copy")),
         ui.confirm(
             f"del-{id}", f"Delete {name}?", action=f"/scenarios/{id}/delete", deed="Delete scenario",
@@ -212,12 +212,10 @@ def _template(frame: Frame, info: TemplateInfo) -> h.Element:
                     h.h3[h.a(href=href)[info.title]],
                 ],
                 h.p(".muted")[info.description],
+                h.div(".about")[ui.badge(category_words(info.category)), h.small(".muted")[words]],
                 h.div(".foot")[
-                    h.span(".row")[ui.badge(category_words(info.category)), h.small(".muted")[words]],
-                    h.span(".row")[
-                        ui.button("Preview", kind="ghost", small=True, symbol="eye", href=href, more={"aria-label": f"Preview {info.title}"}),
-                        use(info.name, small=True) if frame.may_run else None,
-                    ],
+                    ui.button("Preview", small=True, symbol="eye", href=href, more={"aria-label": f"Preview {info.title}"}),
+                    use(info.name, small=True) if frame.may_run else None,
                 ],
             ],
         )
@@ -229,6 +227,6 @@ def use(template: str, *, small: bool = False) -> h.Element:
     return ui.form(
         "/scenarios/new",
         h.input(type="hidden", name="template", value=template),
-        ui.button("Use template", kind="plain" if small else "primary", symbol="plus", small=small, submit=True),
+        ui.button("Use template", kind="ghost" if small else "primary", symbol="plus", small=small, submit=True),
         more={"class": "deed"},
     )

@@ -50,7 +50,7 @@ def table(
             h.caption(".sr")[caption],
             h.thead(role="rowgroup")[
                 h.tr(role="row")[
-                    choose and h.th(".pick", role="columnheader", scope="col")[h.span(".sr")["Choose"]],
+                    choose and h.th(".choosing", role="columnheader", scope="col")[h.span(".sr")["Choose"]],
                     [_header(column, sort, link) for column in columns],
                     actions and h.th(role="columnheader", scope="col")[h.span(".sr")["Actions"]],
                 ]
@@ -87,7 +87,9 @@ def _row(columns: Sequence[Column], row: Row, actions: bool, choose: bool) -> h.
             ]
         )
     return h.tr({"role": "row", "id": row.id or None, "data-link": bool(row.href), **row.marks})[
-        choose and h.td(".pick", role="cell")[row.choose], cells, actions and h.td(".acts", role="cell")[row.actions]
+        choose and h.td(".choosing", role="cell")[row.choose],
+        cells,
+        actions and h.td(".acts", role="cell")[row.actions],
     ]
 
 
