@@ -13,7 +13,7 @@ from markupsafe import Markup
 from krawall.archive.spread import Spread
 from krawall.conduct import axes, plot, words
 from krawall.conduct.charts import spread as spread_figure
-from krawall.conduct.markup import el, join
+from krawall.conduct.markup import Html, el, join
 
 HEIGHT = 200
 MOST_KINDS = 5
@@ -43,15 +43,19 @@ def heatmap(found: Spread) -> Markup:
     low, high = min(row for _, row in cells), max(row for _, row in cells) + 1
     columns, most = max(column for column, _ in cells) + 1, max(cells.values())
     tall = HEIGHT / (high - low)
-    boxes = []
+    boxes: list[Html] = []
+    spans = {
+        row: f"{words.time(_edge(found, row * coarse))} to {words.time(_edge(found, (row + 1) * coarse))}" for row in range(low, high)
+    }  # fmt: skip
     for (column, row), turns in sorted(cells.items()):
-        span = f"{words.time(_edge(found, row * coarse))} to {words.time(_edge(found, (row + 1) * coarse))}"
         start = column * found.column_s
+        tip = f"{start:.0f} to {start + found.column_s:.0f} s, {spans[row]}: {words.many(turns, 'turn')}"
         boxes.append(
-            el("rect", class_=f"heat h-{_shade(turns, most)}", x=plot.percent(column / columns), width=plot.percent(0.94 / columns),
-               y=HEIGHT - (row - low + 1) * tall, height=max(1.0, tall - 1), rx=1,
-               data_tip=f"{start:.0f} to {start + found.column_s:.0f} s, {span}: {words.many(turns, 'turn')}")
-        )  # fmt: skip
+            Html(
+                f'<rect class="heat h-{_shade(turns, most)}" x="{plot.percent(column / columns)}" width="{plot.percent(0.94 / columns)}"'
+                f' y="{HEIGHT - (row - low + 1) * tall:g}" height="{max(1.0, tall - 1):g}" rx="1" data-tip="{tip}"/>'
+            )
+        )
     low_ms, high_ms = _edge(found, low * coarse), _edge(found, high * coarse)
     side = [
         join(
@@ -122,8 +126,9 @@ def short(number: float) -> str:
 def _tabled(drawn: str, caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Markup:
     """Return a figure with its numbers behind it: the table takes the place of the picture when it is opened."""
     head = el("tr", *(el("th", each, scope="col", class_="n" if at else None) for at, each in enumerate(heads)))
-    body = [el("tr", *(el("td", each, class_="n" if at else None) for at, each in enumerate(row))) for row in rows]
-    table = el("table", el("caption", caption, class_="sr"), el("thead", head), el("tbody", *body))
+    cells = (f"<td>{row[0]}</td>" + "".join(f'<td class="n">{each}</td>' for each in row[1:]) for row in rows)
+    body = Html("".join(f"<tr>{row}</tr>" for row in cells))  # many, and all numbers of ours: nothing to escape
+    table = el("table", el("caption", caption, class_="sr"), el("thead", head), el("tbody", body))
     box = el("div", table, class_="table", role="region", aria_label=caption, tabindex=0)
     behind = el("details", el("summary", "Table", el("span", f": {caption}", class_="sr")), box, class_="behind")
     return Markup(f"{drawn.removesuffix('</figure>')}{behind}</figure>")  # ours, escaped by `el`
