@@ -8,7 +8,9 @@ from typing import Any
 
 import msgspec
 
+from krawall.clock import wall_ns
 from krawall.errors import Conflict, DocumentError, NotFound, Place
+from krawall.model.base import NS_PER_S
 from krawall.model.kept import DocumentKind, Kept
 from krawall.services.documents import Documents
 from krawall.services.draft import Draft
@@ -19,6 +21,8 @@ from krawall.store.store import Store
 from krawall.wire.yaml import write
 
 _TRIES = 3
+PAUSE_S = 2.0
+"""Edits of one label that follow within this are undone at once."""
 PREFIX = "dft_"
 """How ids of drafts begin."""
 NEW: dict[str, Any] = {"name": "New scenario", "steps": [{"message": "Hello"}]}
@@ -106,8 +110,12 @@ class Drafts:
             raise NotFound(f"there is no draft {id!r}")
         return state
 
-    async def edit(self, id: str, actor: str, label: str, change: Callable[[Draft], Draft]) -> Editing:
+    async def edit(
+        self, id: str, actor: str, label: str, change: Callable[[Draft], Draft], *, typed: bool = False
+    ) -> Editing:
         """Keep what `change` makes of the draft. Edits that come at once are made one after the other.
+
+        `typed`: it is one of many small ones; those of one label that follow each other closely are undone at once.
 
         Raises:
             NotFound, Refused: the change cannot be made; nothing is kept.
@@ -119,6 +127,8 @@ class Drafts:
             if changed == draft:
                 return _editing(state)
             try:
+                if typed and _goes_on(state, label):
+                    return _editing(await self._store.drafts.amend(state, _packed(changed)))
                 return _editing(await self._store.drafts.push(id, state.position, label, _packed(changed)))
             except Conflict:
                 continue
@@ -203,6 +213,12 @@ def _editing(state: DraftState) -> Editing:
         state.position < state.top,
         state.etag,
     )
+
+
+def _goes_on(state: DraftState, label: str) -> bool:
+    """Whether an edit goes on with the one before it: the same label, nothing to redo, no pause between."""
+    fresh = wall_ns() - state.updated_ns < PAUSE_S * NS_PER_S
+    return fresh and state.label == label and state.bottom < state.position == state.top
 
 
 def _packed(draft: Draft) -> bytes:

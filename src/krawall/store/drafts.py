@@ -89,6 +89,28 @@ class Drafts:
             await _keep(tx, id, position + 1, label, body)
             return await _get(tx, id)
 
+    async def amend(self, state: DraftState, body: bytes) -> DraftState:
+        """Keep `body` in the place of a draft's newest state, so that what belongs together is undone at once.
+
+        Raises:
+            NotFound: there is no such draft.
+            Conflict: the draft has changed meanwhile.
+        """
+        async with self._database.begin(ordered=False) as tx:
+            same = (
+                drafts.c.id == state.id,
+                drafts.c.position == state.position,
+                drafts.c.updated_ns == state.updated_ns,
+            )
+            if not await tx.changed(
+                update(drafts).where(*same).values(updated_ns=max(wall_ns(), state.updated_ns + 1))
+            ):
+                await _get(tx, state.id)
+                raise Conflict("the draft has changed meanwhile", hint="load the page anew")
+            where = (draft_states.c.draft == state.id, draft_states.c.position == state.position)
+            await tx.run(update(draft_states).where(*where).values(body=zlib.compress(body, 1)))
+            return await _get(tx, state.id)
+
     async def step(self, id: str, by: int) -> DraftState:
         """Go back (-1) or forth (+1) by one state; at the end the draft stays as it is. Raises NotFound, Conflict."""
         async with self._database.begin(ordered=False) as tx:

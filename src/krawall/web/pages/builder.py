@@ -27,7 +27,7 @@ from krawall.web.answers import go, is_partial, show
 from krawall.web.frame import frame_of
 from krawall.web.pages.builder_bar import TABS, clash, dialogs, head, tabs
 from krawall.web.pages.builder_canvas import aside, flow
-from krawall.web.pages.builder_deeds import Done, label_of, perform
+from krawall.web.pages.builder_deeds import TYPED, Done, label_of, perform
 from krawall.web.pages.builder_text import MOST, text_tab
 from krawall.web.pages.builder_view import FLOW, View, place
 from krawall.web.pages.scenario_preview import preview_tab, shown
@@ -73,7 +73,7 @@ async def change(request: Request, caller: Runner, key: str, deed: str) -> Respo
         return done[0].draft
 
     label = label_of(deed, form, editing.draft)
-    editing = await desk.app.drafts.edit(editing.id, caller.name, label, changed)
+    editing = await desk.app.drafts.edit(editing.id, caller.name, label, changed, typed=deed in TYPED)
     return await _answer(desk, editing, done[0].said, done[0].selected or desk.step)
 
 

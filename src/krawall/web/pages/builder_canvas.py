@@ -23,6 +23,7 @@ from krawall.web.pages.builder_kinds import (
     symbol_of,
     title_of,
 )
+from krawall.web.pages.builder_steps import inspector
 from krawall.web.pages.builder_view import View, action, place
 from krawall.web.ui.icons import Icon
 
@@ -184,6 +185,7 @@ def aside(view: View) -> h.Element:
         return h.aside(".card.inspector", id="inspector", aria_label="Step")[ui.empty(words, None, "workflow")]
     return h.aside(".card.inspector", id="inspector", aria_label=f"{title_of(node.kind)} step", data_for=node.id)[
         h.header[chip(node.kind), h.h2[title_of(node.kind)], _tools(view, node) if view.may_edit else None],
+        h.div(".in")[inspector(view, node)],
     ]
 
 

@@ -9,6 +9,7 @@ from typing import cast
 from krawall.errors import NotFound
 from krawall.services.draft import ROOT, Draft, Way
 from krawall.web.pages.builder_kinds import lane_title, title_of, where
+from krawall.web.pages.builder_steps import with_step
 
 Form = Mapping[str, str]
 
@@ -40,7 +41,19 @@ def label_of(deed: str, form: Form, draft: Draft) -> str:
         return f"Add {title_of(form.get('kind', '')).lower()}"
     label = DEEDS[deed][0] if deed in DEEDS else deed
     named = [node for node, _, _, _ in draft.walk() if node.id == form.get("step")]
-    return f"{label} {title_of(named[0].kind).lower()}" if named else label
+    if not named:
+        return label
+    place = f" {number_of(draft, named[0].id)}" if deed in TYPED else ""
+    return f"{label} {title_of(named[0].kind).lower()}{place}"
+
+
+def number_of(draft: Draft, step: str) -> str:
+    """Return the place of a step as people count, such as `3.1`. Raises NotFound."""
+    return ".".join(str(int(part) + 1) for part in draft.path(step).split(".") if part.isdecimal())
+
+
+def _set(draft: Draft, form: Form) -> Done:
+    return Done(with_step(draft, form), "", form.get("step", ""))
 
 
 def _add(draft: Draft, form: Form) -> Done:
@@ -136,7 +149,10 @@ DEEDS: dict[str, tuple[str, Callable[[Draft, Form], Done]]] = {
     "nudge": ("Move", _nudge),
     "duplicate": ("Duplicate", _duplicate),
     "remove": ("Delete", _remove),
+    "set": ("Edit", _set),
     "lane-add": ("Add branch to", _lane_add),
     "lane-remove": ("Delete branch", _lane_remove),
     "lane-set": ("Set weight", _lane_set),
 }
+TYPED = ("set", "lane-set", "head")
+"""Deeds that are sent while somebody types."""

@@ -28,7 +28,7 @@ document.addEventListener("builder:deed", event => {
 
 // answers: an older one never overwrites what was typed since, and nobody leaves while one is under way ----------------------
 
-let asked = 0, waiting = 0, toCard = false, leaving = "";
+let asked = 0, waiting = 0, toCard = false, failed = false, leaving = "";
 /** @param {Event} event @returns {Context} */
 const context = event => /** @type {CustomEvent} */ (event).detail.ctx;
 /** @param {Context} ctx */
@@ -46,7 +46,8 @@ document.addEventListener("htmx:finally:request", event => {
   const ctx = context(event);
   if (!ctx.serial) return;
   waiting -= 1;
-  if (!ctx.response || ctx.response.status >= 400) leaving = "";
+  failed = !ctx.response || ctx.response.status >= 500;
+  if (failed || (ctx.response?.status ?? 0) >= 400) leaving = "";
   if (!waiting && leaving) location.assign(leaving);
 });
 document.addEventListener("click", event => {
@@ -94,8 +95,9 @@ stand();
 let soon = 0;
 /** @param {string} id */
 function choose(id) {
-  const link = pick(id);
+  const link = pick(id), fields = /** @type {HTMLFormElement | null} */ (one("#step-fields"));
   if (!link) return;
+  if (failed && fields) { fields.requestSubmit(); return; }  // what was typed is not kept yet: this step stays until it is
   for (const each of builder().querySelectorAll(".pick[aria-current]")) each.removeAttribute("aria-current");
   link.setAttribute("aria-current", "true");
   link.focus();
