@@ -74,7 +74,7 @@ def back(kind, fields):
     return {key: value for key, value in step_fields(kind, texts_of(kind, fields)).items() if value is not None}
 
 
-@settings(max_examples=400)
+@settings(max_examples=100)
 @given(steps())
 def test_a_step_comes_back_as_it_was(step):
     kind, fields = step

@@ -8,9 +8,11 @@ from typing import Any
 
 import htpy as h
 
+from krawall.metrics.catalog import METRICS
 from krawall.services.drafts import Problem
 from krawall.web import ui
 from krawall.web.pages import builder_plain as plain
+from krawall.web.pages.builder_limits import LIMITS, OPERATORS, Limit, example, functions
 from krawall.web.pages.builder_rows import ADD, CHOICES, DROP, NAME, NONE, UP, VALUE, YAML, Drawn, Pairs, Rows, ordered
 from krawall.web.pages.builder_shapes import HAD, REST, UNREAD, Choice, Line, OneOf, Record, Shape, Switch, Texts, Way
 from krawall.web.pages.builder_view import View, action
@@ -44,7 +46,7 @@ def live_form(view: View, deed: str, id: str, *content: h.Node) -> h.Element:
     if not view.may_edit:
         return h.form(id=id, class_="live")[h.fieldset(disabled=True, class_="form")[content]]
     more: dict[str, str | bool | None] = {
-        "hx-target": "#builder", "hx-trigger": "input delay:60ms, change, submit", "hx-sync": "this:queue last",
+        "hx-target": "#builder", "hx-trigger": "input delay:60ms, change, submit",
         "class": "live form", "data-seen": True,
     }  # fmt: skip
     apply = h.button(".sr", type="submit", tabindex="-1", aria_hidden="true")["Apply"]  # what Enter presses
@@ -239,8 +241,31 @@ def _drawn(sheet: Sheet, shape: Drawn, name: str, path: str) -> h.Node:
     return [what, line(sheet, CHOICES if drawn else VALUE, f"{name}.value", path)]
 
 
+def _limit(sheet: Sheet, shape: Limit, name: str, path: str) -> h.Node:
+    """Return a threshold: a field for each of its parts, or one for a text that is written in another way."""
+    metric = sheet.of(f"{name}.metric")
+    if not metric:
+        return line(sheet, Line("Threshold", code=True), f"{name}.text", path)
+    pick = {
+        "function": ("Measure", functions(metric)), "metric": ("Metric", LIMITS), "operator": ("Is", OPERATORS),
+    }  # fmt: skip
+    return [
+        h.input(type="hidden", name=f"{name}.was", value=metric),
+        h.div(".limit")[
+            [
+                ui.select(label, f"{name}.{part}", [(each, each) for each in options], sheet.of(f"{name}.{part}"), id=_id(f"{name}.{part}"))
+                for part, (label, options) in pick.items()
+            ],
+            line(sheet, Line("Limit", example=example(metric), code=True), f"{name}.limit", path),
+            line(sheet, Line("Also", example="abort after 30s", code=True), f"{name}.more", f"{path}.more"),
+        ],
+        h.p(".help")[f"{METRICS[metric].meaning[:1].upper()}{METRICS[metric].meaning[1:]}."],
+    ]  # fmt: skip
+
+
 _DRAWN: dict[type, Callable[[Sheet, Any, str, str], h.Node]] = {
     Choice: _choice, Switch: _switch, Record: _group, Rows: _rows, Pairs: _pairs, Drawn: _drawn,
+    Limit: _limit,
 }  # fmt: skip
 
 
