@@ -28,6 +28,7 @@ from krawall.web.frame import frame_of
 from krawall.web.pages.builder_bar import TABS, clash, dialogs, head, tabs
 from krawall.web.pages.builder_canvas import aside, flow
 from krawall.web.pages.builder_deeds import TYPED, Done, label_of, perform
+from krawall.web.pages.builder_settings import settings
 from krawall.web.pages.builder_text import MOST, text_tab
 from krawall.web.pages.builder_view import FLOW, View, place
 from krawall.web.pages.scenario_preview import preview_tab, shown
@@ -201,13 +202,15 @@ async def _page(app: App, view: View, query: Mapping[str, str]) -> h.Element:
     name = view.editing.name or "Scenario"
     crumbs = [("Scenarios", "/scenarios"), (name, "")]
     content = builder(view, await _tab(app, view, query))
-    return ui.page(view.frame, name, content, dialogs(view), crumbs=crumbs, scripts=["builder.js"])
+    return ui.page(view.frame, name, content, dialogs(view), crumbs=crumbs, scripts=["builder.js", "names.js"])
 
 
 async def _tab(app: App, view: View, query: Mapping[str, str]) -> h.Node:
     """Return what the tab shows. Only what it needs is read."""
     if view.tab == "yaml":
         return text_tab(view)
+    if view.tab == "settings":
+        return settings(view)
     if view.tab == "preview":
         return preview_tab(view, await shown(app, view.editing.draft.body(), query))
     if view.tab == "revisions":

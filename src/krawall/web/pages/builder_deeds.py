@@ -9,6 +9,7 @@ from typing import cast
 from krawall.errors import NotFound
 from krawall.services.draft import ROOT, Draft, Way
 from krawall.web.pages.builder_kinds import lane_title, title_of, where
+from krawall.web.pages.builder_settings import with_head
 from krawall.web.pages.builder_steps import with_step
 
 Form = Mapping[str, str]
@@ -54,6 +55,10 @@ def number_of(draft: Draft, step: str) -> str:
 
 def _set(draft: Draft, form: Form) -> Done:
     return Done(with_step(draft, form), "", form.get("step", ""))
+
+
+def _head(draft: Draft, form: Form) -> Done:
+    return Done(with_head(draft, form), "", "")
 
 
 def _add(draft: Draft, form: Form) -> Done:
@@ -150,6 +155,7 @@ DEEDS: dict[str, tuple[str, Callable[[Draft, Form], Done]]] = {
     "duplicate": ("Duplicate", _duplicate),
     "remove": ("Delete", _remove),
     "set": ("Edit", _set),
+    "head": ("Edit settings", _head),
     "lane-add": ("Add branch to", _lane_add),
     "lane-remove": ("Delete branch", _lane_remove),
     "lane-set": ("Set weight", _lane_set),

@@ -225,7 +225,7 @@ def _framed(name: str, title: str, place: int, first: h.Node, inside: h.Node) ->
     lift: dict[str, str | bool | None] = {"name": UP, "value": name, "id": f"{_id(name)}-up"}
     return h.li(".entry", id=_id(name), role="group", aria_label=title)[
         h.input(type="hidden", name=f"{name}.row", value="yes"),
-        h.div(".first")[
+        h.div(".headed")[
             h.div(".what")[first if first is not None else h.span(".muted")[title]],
             place > 0 and ui.button(f"Move {title.lower()} up", symbol="arrow-up", bare=True, small=True, kind="ghost", submit=True, more=lift),
             ui.button(f"Remove {title.lower()}", symbol="x", bare=True, small=True, kind="ghost", submit=True, more=drop),
