@@ -57,7 +57,7 @@ def test_a_list_of_scenarios_and_what_is_done_with_them(page: Page, pages, look,
     pages.do(_played)
     page.goto("/scenarios")
     expect(page.get_by_role("row", name="Late parcel")).to_contain_text("Completed")
-    look("scenarios")
+    look("scenarios-full")
     page.get_by_role("button", name="Actions for Late parcel").click()
     page.get_by_role("menuitem", name="Duplicate").click()
     dialog = page.get_by_role("dialog", name="Duplicate Late parcel")
@@ -140,7 +140,7 @@ def test_a_conversation_is_previewed_and_really_played(page: Page, pages, look):
     page.get_by_role("button", name="Play one against the mock bot").click()
     expect(page.get_by_text("It came to its end.")).to_be_visible(timeout=30_000)
     expect(page.locator("#tried .says.target")).to_have_count(4)
-    look("preview")
+    look("scenario-preview")
     page.locator("#tried").get_by_role("link", name="Step 3.1").first.click()
     expect(page).to_have_url(re.compile(r"step=s\d"))
 
@@ -154,7 +154,7 @@ def test_two_revisions_are_compared_and_an_old_one_comes_back(page: Page, pages,
     expect(page.get_by_role("region", name="What changed")).to_contain_text("+seed: 3")
     page.get_by_label("From").select_option("1")
     expect(page.get_by_role("region", name="What changed")).not_to_contain_text("-seed: 2")
-    look("revisions")
+    look("scenario-revisions")
     page.get_by_role("button", name="Restore revision 1").click()
     expect(page.locator("#toasts").get_by_text("Restored revision 1 as revision 4")).to_be_visible()
 

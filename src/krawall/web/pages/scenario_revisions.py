@@ -77,7 +77,7 @@ def _restore(view: View, each: Kept, etag: str) -> h.Element:
     return ui.form(
         f"/scenarios/{each.id}/revisions/{each.revision}/restore",
         h.input(type="hidden", name="etag", value=etag),
-        ui.button(f"Restore revision {each.revision}", symbol="archive-restore", bare=True, small=True, kind="ghost", submit=True),
+        ui.button(f"Restore revision {each.revision}", symbol="history", bare=True, small=True, kind="ghost", submit=True),
         more={"class": "deed"},
     )  # fmt: skip
 

@@ -64,4 +64,4 @@ def _value(value: Any) -> h.Node:
         return [h.div[h.code[f"{name}: {each}"]] for name, each in value.items()]
     if isinstance(value, Mapping) and len(write(dict(value))) > 200:
         return many(len(value), "entry").replace("entrys", "entries")
-    return h.code[write(value).strip()] if isinstance(value, Mapping) else str(value)
+    return h.code(".lines")[write(value).strip()] if isinstance(value, Mapping) else str(value)

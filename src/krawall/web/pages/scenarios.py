@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import quote
 
+import htpy as h
 from fastapi import APIRouter, Form, Request, Response
 
 from krawall.api.auth import Reader, Runner
@@ -98,14 +99,12 @@ async def duplicate(request: Request, caller: Runner, id: str, name: Annotated[s
 
 
 def _duplicate_again(request: Request, kept: Kept, name: str, error: str) -> Response:
-    form = duplicate_form(kept.id, name, error)
     if is_partial(request):
-        return show(request, form, 422)
+        return show(request, duplicate_form(kept.id, name, error, dialog=f"dup-{kept.id}"), 422)
+    form = h.section(".card.narrow.asks")[duplicate_form(kept.id, name, error)]
     crumbs = [("Scenarios", "/scenarios"), (kept.name, f"/scenarios/{kept.id}"), ("Duplicate", "")]
     title = f"Duplicate {kept.name}"
-    return show(
-        request, ui.page(frame_of(request), title, ui.page_header(title), ui.card("", form), crumbs=crumbs), 422
-    )
+    return show(request, ui.page(frame_of(request), title, ui.page_header(title), form, crumbs=crumbs), 422)
 
 
 @router.post("/scenarios/{id}/archive", name="web_archive_scenario")

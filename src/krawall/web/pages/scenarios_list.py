@@ -160,8 +160,11 @@ def _asked(each: Shelved) -> h.Node:
 def asked(id: str, name: str, revision: int) -> h.Element:
     """Return the dialogs of one scenario: what its copy is called, and whether it is to go. They stay open when the list changes."""
     goes = f"Its {many(revision, 'revision')} {'goes' if revision == 1 else 'go'} with it."
+    copy = f"dup-{id}"
     return h.div(id=f"asked-{id}", hx_morph_skip=True)[
-        ui.dialog(f"dup-{id}", f"Duplicate {name}", duplicate_form(id, f"{name} copy")),
+        h.dialog(".dialog", id=copy, aria_labelledby=f"{copy}-title", closedby="any")[
+            h.header[h.h2(id=f"{copy}-title")[f"Duplicate {name}"]], duplicate_form(id, f"{name} copy", dialog=copy)
+        ],
         ui.confirm(
             f"del-{id}", f"Delete {name}?", action=f"/scenarios/{id}/delete", deed="Delete scenario",
             consequence=h.p[f"{goes} Sessions keep what they were started with."],
@@ -169,14 +172,20 @@ def asked(id: str, name: str, revision: int) -> h.Element:
     ]  # fmt: skip
 
 
-def duplicate_form(id: str, name: str, error: str = "") -> h.Element:
-    """Return the form that asks what the copy is called."""
+def duplicate_form(id: str, name: str, error: str = "", *, dialog: str = "") -> h.Element:
+    """Return the form that asks what the copy is called. `dialog`: the one that it stands in, else it is a page's."""
+    cancel = (
+        h.button(".btn", type="button", commandfor=dialog, command="close")["Cancel"]
+        if dialog
+        else ui.button("Cancel", href=f"/scenarios/{id}")
+    )
     return ui.form(
         f"/scenarios/{id}/duplicate",
-        h.div(".form")[
-            ui.field("Name of the copy", "name", name, required=True, error=error, id=f"name-{id}", more={"maxlength": "200"}),
-            h.footer[ui.button("Duplicate", kind="primary", symbol="copy", submit=True)],
+        h.div(".in")[
+            ui.field("Name of the copy", "name", name, required=True, error=error, id=f"name-{id}", more={"maxlength": "200"})
         ],
+        h.footer[cancel, ui.button("Duplicate", kind="primary", symbol="copy", submit=True)],
+        id=f"copy-{id}",
     )  # fmt: skip
 
 
@@ -214,8 +223,8 @@ def _template(frame: Frame, info: TemplateInfo) -> h.Element:
                 h.p(".muted")[info.description],
                 h.div(".about")[ui.badge(category_words(info.category)), h.small(".muted")[words]],
                 h.div(".foot")[
-                    ui.button("Preview", small=True, symbol="eye", href=href, more={"aria-label": f"Preview {info.title}"}),
                     use(info.name, small=True) if frame.may_run else None,
+                    ui.button("Preview", kind="ghost", small=True, symbol="eye", href=href, more={"aria-label": f"Preview {info.title}"}),
                 ],
             ],
         )
@@ -227,6 +236,6 @@ def use(template: str, *, small: bool = False) -> h.Element:
     return ui.form(
         "/scenarios/new",
         h.input(type="hidden", name="template", value=template),
-        ui.button("Use template", kind="ghost" if small else "primary", symbol="plus", small=small, submit=True),
+        ui.button("Use template", kind="plain" if small else "primary", symbol="plus", small=small, submit=True),
         more={"class": "deed"},
     )
