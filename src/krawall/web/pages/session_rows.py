@@ -13,11 +13,16 @@ from krawall.web import ui
 
 
 def session_table(
-    sessions: Sequence[Session], now_ns: int, *, sort: str = "", link: Callable[[str], str] | None = None
+    sessions: Sequence[Session],
+    now_ns: int,
+    *,
+    sort: str = "",
+    link: Callable[[str], str] | None = None,
+    target: bool = True,
 ) -> h.Element:
-    """Return a table of sessions."""
+    """Return a table of sessions. `target`: whether it says against what, which a target's own page need not."""
     columns = [
-        ui.Column("Name", "name", wide=True), ui.Column("Status"), ui.Column("Target"), ui.Column("Scenario"),
+        ui.Column("Name", "name", wide=True), ui.Column("Status"), *[ui.Column("Target")] * target, ui.Column("Scenario"),
         ui.Column("p95", "p95_ms", number=True), ui.Column("Turns", "turns", number=True), ui.Column("Errors", "errors", number=True),
         ui.Column("Cost", "cost_usd", number=True), ui.Column("Duration", number=True), ui.Column("Created", "created_at", number=True),
     ]  # fmt: skip
@@ -26,7 +31,7 @@ def session_table(
             (
                 each.name,
                 h.span(".row")[ui.status(state_of(each)), _verdict(each)],
-                each.target,
+                *[each.target] * target,
                 each.scenario,
                 time(each.p95_ms) if each.p95_ms is not None else "",
                 count(each.turns),

@@ -134,7 +134,7 @@ def host_to_confirm(kept: Kept) -> str:
 def _overview(frame: Frame, shown: Shown, now_ns: int) -> h.Node:
     return [
         h.div(".cols")[_settings(frame, shown.kept, now_ns), _connection(frame, shown, now_ns)],
-        ui.card("Sessions", session_table(shown.recent, now_ns), flush=True)
+        ui.card("Sessions", session_table(shown.recent, now_ns, target=False), flush=True)
         if shown.recent
         else ui.card("Sessions", ui.empty("Nothing was played against this target yet.", symbol="play")),
     ]
