@@ -87,6 +87,7 @@ def test_every_change_a_page_makes_can_be_made_by_the_api(pages):
     twins = {
         "web_create_target": "create_target", "web_revise_target": "revise_target", "web_target_deed": "archive_target",
         "web_duplicate_target": "duplicate_target", "web_revert_target": "revise_target",
+        "web_preview_target": "preview_target", "web_pick_path": "preview_target", "web_test_draft": "test_target_draft", "web_detect_target": "detect_target",
         "web_test_target": "test_target", "web_scenario_from_template": "create_scenario", "web_session_deed": "pause_session", "web_adjust_session": "adjust_session",
         "web_start_session": "start_session",
         "web_estimate_session": "preview_scenario", "web_log_in": "log_in", "web_log_out": "log_out",

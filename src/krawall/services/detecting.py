@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -80,6 +80,24 @@ async def detect(
     for words in best.why:
         tell(words)
     return await _tried(best, secrets, confirmed, tell) if ask else Detected(best, None, "no message was sent")
+
+
+async def detecting(deed: Callable[[Tell], Awaitable[Detected]]) -> AsyncGenerator[str | Detected, None]:
+    """Yield what is going on as it is told, then what was found. Closing the iterator ends it.
+
+    Raises:
+        Refused, Unreachable, DocumentError: as the deed does.
+    """
+    heard: asyncio.Queue[str | None] = asyncio.Queue()
+    finding = asyncio.ensure_future(deed(heard.put_nowait))
+    finding.add_done_callback(lambda _: heard.put_nowait(None))
+    try:
+        while (words := await heard.get()) is not None:
+            yield words
+        yield finding.result()
+    finally:
+        finding.cancel()
+        await asyncio.wait([finding])
 
 
 def _granted(url: str, secrets: Secrets, confirmed: bool) -> Plan:

@@ -74,15 +74,17 @@ class Planner:
         self._store = store
         self._rules = rules
 
-    async def plan(self, request: StartSession) -> Ordered:
+    async def plan(self, request: StartSession, confirmed: str = "") -> Ordered:
         """Return the frozen plan; nothing is kept, nothing is sent.
+
+        `confirmed`: the host that the caller says to operate, for a target that is not kept.
 
         Raises:
             DocumentError, NotFound, Refused, Unreachable: there is none to be had.
         """
         scenario, name = await self._scenario(request)
-        target, target_name, confirmed = await self._target(request, scenario)
-        return Ordered(await self._plan(request, scenario, name, target, confirmed), name, target_name)
+        target, target_name, said = await self._target(request, scenario)
+        return Ordered(await self._plan(request, scenario, name, target, said or confirmed), name, target_name)
 
     async def _scenario(self, request: StartSession) -> tuple[Scenario, str]:
         """Return the scenario with what is laid over it, and the name by which it is known."""

@@ -60,10 +60,13 @@ class Targets:
         made = await self._trial(SavedTarget.model_validate(kept.body).bare(), kept.id, message)
         return Ready(made, kept.id, kept.name)
 
-    async def ready_draft(self, given: Given, message: str = MESSAGE, typed: Mapping[str, str] | None = None) -> Ready:
-        """Return the test of a target that is not kept: plain data, or YAML or JSON text. Nobody has confirmed its host.
+    async def ready_draft(
+        self, given: Given, message: str = MESSAGE, typed: Mapping[str, str] | None = None, *, operated: bool = False
+    ) -> Ready:
+        """Return the test of a target that is not kept: plain data, or YAML or JSON text.
 
-        `typed`: credentials that count instead of those that are kept, for this test alone.
+        `typed`: credentials that count instead of those that are kept, for this test alone; `operated`: the caller operates
+        its host, as somebody has confirmed for a kept one.
 
         Raises:
             DocumentError, PluginError: it is wrong, or a credential is missing.
@@ -71,7 +74,8 @@ class Targets:
         made = await self._documents.check(DocumentKind.target, given, otherwise=_DRAFT, label="target")
         target = SavedTarget.model_validate(made.body).bare()
         plain = target.model_dump(mode="json", exclude_unset=True)
-        return Ready(await self._trial(target, plain, message, typed))
+        confirmed = made.site.host if operated and made.site is not None else ""
+        return Ready(await self._trial(target, plain, message, typed, confirmed))
 
     async def detect(
         self,
@@ -106,14 +110,19 @@ class Targets:
         await self._store.events.append(TargetTested(ready.id, ready.name, outcome.ok, round(ms, 1), fault), actor)
 
     async def _trial(
-        self, target: Target, given: str | dict[str, Any], message: str, typed: Mapping[str, str] | None = None
+        self,
+        target: Target,
+        given: str | dict[str, Any],
+        message: str,
+        typed: Mapping[str, str] | None = None,
+        confirmed: str = "",
     ) -> Trial:
         """`given`: the target as a session is asked for it."""
         scenario = {"name": "connection test", "steps": [MESSAGE], "budget": BUDGET}
         plan: Plan | None = None
         trouble: Refused | Unreachable | None = None
         try:
-            plan = (await self._planner.plan(StartSession(scenario=scenario, target=given))).plan
+            plan = (await self._planner.plan(StartSession(scenario=scenario, target=given), confirmed)).plan
         except (Refused, Unreachable) as error:
             trouble = error
         secrets = await self._opened(secrets_of(plan.target) if plan is not None else set(), typed)

@@ -22,6 +22,21 @@ ODD = st.one_of(
     st.lists(WORDS, max_size=2),
     st.dictionaries(WORDS, WORDS, max_size=2),
 )
+PATHS = st.one_of(
+    st.sampled_from(["reply", "choices[0].text", " odd ", "two\nlines", ""]), st.lists(WORDS, max_size=3), ODD
+)
+REPLIES = st.dictionaries(
+    st.sampled_from(["text", "error", "conversation id", "conversation_id", "tools", "done", "finish"]),
+    PATHS,
+    max_size=3,
+).flatmap(
+    lambda reply: st.one_of(
+        st.just(reply),
+        st.dictionaries(st.sampled_from(["input", "output", "cached", "reasoning"]), PATHS, max_size=3).map(
+            lambda usage: {**reply, "usage": usage}
+        ),
+    )
+)
 BODIES = st.fixed_dictionaries(
     {},
     optional={
@@ -42,7 +57,9 @@ BODIES = st.fixed_dictionaries(
             st.builds(lambda user, reference: {"basic": {"user": user, "password": reference}}, WORDS, REFERENCES),
             ODD,
         ),
-        "request": st.dictionaries(WORDS, ODD, min_size=1, max_size=2),
+        "request": st.one_of(st.dictionaries(WORDS, ODD, min_size=1, max_size=2), ODD),
+        "body": st.one_of(st.just("$message"), st.dictionaries(WORDS, ODD, max_size=2), ODD),
+        "reply": st.one_of(REPLIES, ODD),
         "prices": st.just({"input": 0.15}),
     },
 )
@@ -70,7 +87,7 @@ def test_places_of_a_target_belong_to_fields():
     assert field_of("url") == "url"
     assert field_of("fields.model") == "field.model"
     assert field_of("auth.bearer") == "credential"
-    assert field_of("reply.text") == ""
+    assert field_of("reply.done") == ""
 
 
 def test_every_preset_has_a_title_and_a_line():
@@ -84,3 +101,29 @@ def test_what_an_address_says_wrongly_is_left_out(query):
     read = read_query(query)
     assert read.keys() <= {"q", "cursor", "status", "verdict", "sort"}
     assert all(0 < len(value) <= 300 for value in read.values())
+
+
+def test_paths_are_fields_and_what_has_none_stays_beside_them():
+    body = {"reply": {"text": ["a", "b"], "done": "[DONE]", "usage": {"input": "u.in", "input excludes cached": True}}}
+    values = values_of(body)
+    assert (values["reply.text"], values["reply.usage.input"]) == ("a\nb", "u.in")
+    assert "[DONE]" in values["rest"]
+    assert "excludes" in values["rest"]
+    assert body_of({**values, "reply.usage.output": "u.out"})["reply"]["usage"] == {
+        "input": "u.in", "output": "u.out", "input excludes cached": True
+    }  # fmt: skip
+
+
+def test_a_path_that_is_said_twice_is_refused():
+    with pytest.raises(DocumentError) as caught:
+        body_of({"reply.text": "a", "rest": "reply: {text: b}"})
+    assert [place.path for place in caught.value.places] == ["reply.text"]
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [("reply.text", "reply.text"), ("reply.usage.input[0]", "reply.usage.input"), ("reply.conversation_id", "reply.conversation id"),
+     ("body.messages", "body"), ("request", "request"), ("reply.done", "")],
+)  # fmt: skip
+def test_what_is_wrong_with_a_mapping_stands_at_its_field(place, name):
+    assert field_of(place) == name

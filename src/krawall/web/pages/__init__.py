@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from krawall.web.pages import (
     builder,
     conversation,
+    conversation_request,
     dashboard,
     finding,
     gallery,
@@ -14,6 +15,7 @@ from krawall.web.pages import (
     session_start,
     sessions,
     signin,
+    target_bench,
     target_trying,
     targets,
 )
@@ -22,6 +24,7 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
     module.router
     for module in (
         dashboard,
+        target_bench,
         target_trying,
         targets,
         scenario_import,
@@ -31,6 +34,7 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         session_start,
         session,
         conversation,
+        conversation_request,
         finding,
         signin,
         gallery,

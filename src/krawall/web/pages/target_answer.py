@@ -55,7 +55,7 @@ def marks_of(reads: Sequence[Read]) -> dict[str, list[str]]:
 
 def _title(branch: Branch) -> h.Node:
     times = f"{branch.count:,} times" if branch.count > 1 else "once"
-    return [h.code[branch.title], f", {times}"] if branch.title else f"A document like this came {times}"
+    return [h.code[branch.title], f", {times}"] if branch.title else f"A message like this, {times}"
 
 
 def _twig(twig: Twig, marks: Mapping[str, Sequence[str]], pick: Mapping[str, str] | None) -> h.Element:

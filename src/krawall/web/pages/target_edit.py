@@ -1,4 +1,4 @@
-"""The form of a target: its preset first, then only the fields that it needs."""
+"""The form of a target: its preset first, then only the fields that it needs; beside it a test and what it would send and read."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ import htpy as h
 
 from krawall.model.kept import Kept
 from krawall.plugins.preset import Preset, PresetField
+from krawall.services.mapping import Look
+from krawall.services.tested import HeldTest
 from krawall.web import ui
 from krawall.web.frame import Frame
+from krawall.web.pages.target_detect import detect_card
 from krawall.web.pages.target_form import AUTHS, FIELD, KEY, REST
+from krawall.web.pages.target_mapping import FORM, answer_field, mapping_card, preview
+from krawall.web.pages.target_test import result, told, try_button
 from krawall.web.presets import presets, title_of
 from krawall.web.ui.icons import Icon
 
@@ -25,13 +30,19 @@ HISTORIES = (
 
 @dataclass(frozen=True)
 class Draft:
-    """A form as it stands: texts, what is wrong with them, and which target it revises."""
+    """A form as it stands: texts, what is wrong with them, and which target it revises.
+
+    `look`: what it would send and read; `held`: the test whose answer it reads; `picked`: the field that a press fills in.
+    """
 
     values: Mapping[str, str]
     preset: Preset | None = None
     kept: Kept | None = None
     errors: Mapping[str, str] = field(default_factory=dict)
     problems: Sequence[str] = ()
+    look: Look | None = None
+    held: HeldTest | None = None
+    picked: str = "reply.text"
 
     def of(self, name: str) -> str:
         """Return the text of a field."""
@@ -51,9 +62,32 @@ def form_page(frame: Frame, draft: Draft, credentials: Sequence[str]) -> h.Eleme
             about=None if kept else "Choose what the chatbot speaks; the form then asks only for what that needs.",
         ),
         None if kept else _presets(draft),
-        _form(frame, draft, credentials) if draft.preset or kept else None,
-        crumbs=crumbs,
-    )
+        detect_card(draft.of("url")) if not kept and not draft.preset else None,
+        _bench(frame, draft, credentials) if draft.preset or kept else None,
+        crumbs=crumbs, scripts=["target.js"],
+    )  # fmt: skip
+
+
+def _bench(frame: Frame, draft: Draft, credentials: Sequence[str]) -> h.Element:
+    """Return the form, and beside it what it comes to."""
+    held = draft.held
+    notes = held.notes if held else []
+    ask = {"form": FORM, "formaction": "/targets/test"}
+    return h.div(".bench")[
+        _form(frame, draft, credentials),
+        h.div(".stack.beside")[
+            answer_field(held.id if held else ""),
+            ui.card(
+                "Connection",
+                h.div(".stack")[
+                    notes and ui.notice(h.ul[[h.li[each] for each in notes]], "info", title="How it was recognised"),
+                    h.div(id="test", aria_live="polite")[result(held, answered=False) if held and held.steps else told(h.p(".muted")["Sends one message with what the form says now. Nothing is saved."])],
+                ],
+                aside=try_button(more=ask, primary=False),
+            ),
+            preview(draft.look, held, draft.picked) if draft.look else None,
+        ],
+    ]  # fmt: skip
 
 
 def _presets(draft: Draft) -> h.Element:
@@ -85,20 +119,23 @@ def _form(frame: Frame, draft: Draft, credentials: Sequence[str]) -> h.Element:
         action,
         ui.card(
             title_of(draft.preset) if draft.preset else "Target",
-            h.div(".form.narrow")[
+            h.div(".form")[
                 ui.problems(draft.problems),
                 h.input(type="hidden", name="preset", value=draft.of("preset")) if draft.preset else None,
                 h.input(type="hidden", name="etag", value=draft.of("etag")) if draft.kept else None,
+                h.input(type="hidden", name="kept", value=draft.kept.id) if draft.kept else None,
                 _text(draft, "Name", "name", required=True, help="What lists and reports call it."),
                 None if _knows_address(draft) else _address(draft),
                 _preset_fields(draft),
+                _operated(draft),
                 _auth(frame, draft, credentials),
                 ui.select("Replies", "stream", [("", "As the preset has it"), ("yes", "Streamed, so that the first token can be timed"), ("no", "In one piece")], draft.of("stream"), required=True),
                 _more(draft),
-                h.footer[ui.button("Save target", kind="primary", symbol="save", submit=True), ui.button("Cancel", href=back)],
             ],
         ),
-        id="target-form", secrets=True, more={"hx-select": "#target-form"},
+        mapping_card(draft.values, draft.errors, draft.preset),
+        h.div(".row.save")[ui.button("Save target", kind="primary", symbol="save", submit=True), ui.button("Cancel", href=back)],
+        id=FORM, secrets=True, more={"hx-select": f"#{FORM}", "class": "stack"},
     )  # fmt: skip
 
 
@@ -137,6 +174,15 @@ def _address(draft: Draft) -> h.Element:
     return _text(
         draft, "Whole address" if known else "Address", "url", required=not known, kind="url", code=True, help=help
     )
+
+
+def _operated(draft: Draft) -> h.Node:
+    if draft.kept and draft.kept.body.get("confirmed"):
+        return None
+    return ui.switch(
+        "I operate this host", "operate", draft.of("operate") == "yes",
+        help="Private addresses are only asked when somebody says so. This machine and public addresses need no word.",
+    )  # fmt: skip
 
 
 def _preset_fields(draft: Draft) -> h.Node:
@@ -190,7 +236,7 @@ def _auth(frame: Frame, draft: Draft, credentials: Sequence[str]) -> h.Element:
 def _more(draft: Draft) -> h.Element:
     opened = bool(draft.errors.keys() & {REST, "description", "history", "connector"}) or bool(draft.of(REST))
     known = _knows_address(draft)
-    rest = "YAML: body, reply, prices, pace, headers and what else a target may say."
+    rest = "YAML: prices, pace, headers, options and what else a target may say."
     return h.details(".more", open=opened or (known and bool(draft.of("url") or draft.errors.get("url"))))[
         h.summary[ui.icon("chevron-right"), "More settings"],
         h.div(".form")[

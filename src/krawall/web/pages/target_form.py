@@ -13,6 +13,19 @@ REST = "rest"
 FIELD = "field."
 PLAIN = ("preset", "url", "description", "connector", "history")
 """Keys of a target that are one text field each."""
+YAMLS = ("body", "request")
+"""Keys of a target that are a field of YAML each."""
+READS = {
+    "reply.text": "text",
+    "reply.conversation id": "conversation_id",
+    "reply.error": "error",
+    "reply.finish": "finish",
+    "reply.reasoning": "reasoning",
+    "reply.usage.input": "usage.input",
+    "reply.usage.output": "usage.output",
+    "reply.usage.cached": "usage.cached",
+}
+"""Fields that hold paths, one on each line, and the part of a reply that they lead to."""
 KEY = "key"
 """The field of presets that takes the reference of a key; the preset knows how it is sent."""
 AUTHS = (
@@ -40,6 +53,8 @@ def values_of(body: Mapping[str, Any]) -> dict[str, str]:
     if isinstance(fields, dict) and fields and all(isinstance(value, str) and value for value in fields.values()):
         values |= {FIELD + str(name): value for name, value in rest.pop("fields").items()}
     values |= _auth_values(rest)
+    values |= {key: write(rest.pop(key)) for key in YAMLS if isinstance(rest.get(key), dict | list | str) and rest[key]}
+    values |= _read_values(rest)
     values[REST] = write(rest) if rest else ""
     return values
 
@@ -48,7 +63,7 @@ def body_of(values: Mapping[str, str]) -> dict[str, Any]:
     """Return the target that a form says.
 
     Raises:
-        DocumentError: its YAML cannot be read; the places are below `rest`.
+        DocumentError: its YAML cannot be read; the places are below `rest`, `body` or `request`.
     """
     body: dict[str, Any] = {key: values[key].strip() for key in PLAIN if values.get(key, "").strip()}
     if values.get("stream") in ("yes", "no"):
@@ -63,21 +78,81 @@ def body_of(values: Mapping[str, str]) -> dict[str, Any]:
         body["auth"] = auth
     if fields:
         body["fields"] = fields
-    return body | _rest(values.get(REST, ""))
+    for key in YAMLS:
+        if values.get(key, "").strip():
+            body[key] = _yaml(key, values[key])
+    return _with_reads(body | _rest(values.get(REST, "")), values)
+
+
+def _yaml(name: str, text: str) -> object:
+    try:
+        return read(text, name).data
+    except DocumentError as error:
+        raise DocumentError("target", [Place(name, place.message, place.line) for place in error.places]) from None
 
 
 def _rest(text: str) -> dict[str, Any]:
     if not text.strip():
         return {}
-    try:
-        data = read(text, REST).data
-    except DocumentError as error:
-        raise DocumentError("target", [Place(REST, place.message, place.line) for place in error.places]) from None
+    data = _yaml(REST, text)
     if not isinstance(data, dict):
         raise DocumentError(
             "target", [Place(REST, "is a list of names with values, such as `max output tokens: 400`", 1)]
         )
     return {str(key): value for key, value in data.items() if key != "confirmed"}
+
+
+def _with_reads(body: dict[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
+    """Return a target with the paths of the fields in its reply; what its YAML says of other parts stays."""
+    for name in READS:
+        lines = [line.strip() for line in values.get(name, "").splitlines() if line.strip()]
+        if not lines:
+            continue
+        *way, last = name.split(".")
+        at = body
+        for key in way:
+            inner = at.get(key, {})
+            if not isinstance(inner, dict):
+                raise DocumentError("target", [Place(REST, f"{key} is a list of names with values")])
+            at[key] = at = dict(inner)
+        if last in at:
+            raise DocumentError("target", [Place(name, "is said in everything else too; leave one of them out")])
+        at[last] = lines[0] if len(lines) == 1 else lines
+    return body
+
+
+def _read_values(rest: dict[str, Any]) -> dict[str, str]:
+    """Take the paths that have a field out of `rest`, and what holds nothing else."""
+    values: dict[str, str] = {}
+    reply = rest.get("reply")
+    if not isinstance(reply, dict):
+        return values
+    left = dict(reply)
+    usage = left.get("usage")
+    counts = dict(usage) if isinstance(usage, dict) else None
+    for name in READS:
+        at, last = (counts, name.rpartition(".")[2]) if ".usage." in name else (left, name.partition(".")[2])
+        if at is not None and (text := _lines(at.get(last))):
+            values[name] = text
+            del at[last]
+    if counts is not None and counts != usage:
+        left["usage"] = counts
+        if not counts:
+            del left["usage"]
+    if left:
+        rest["reply"] = left
+    elif values:
+        del rest["reply"]
+    return values
+
+
+def _lines(paths: object) -> str:
+    """Return paths as lines; "" for what would not come back as it was."""
+    if isinstance(paths, str):
+        return paths if paths and paths == paths.strip() and len(paths.splitlines()) == 1 else ""
+    if isinstance(paths, list) and len(paths) > 1 and all(isinstance(each, str) and _lines(each) for each in paths):
+        return "\n".join(paths)
+    return ""
 
 
 def _key_values(rest: dict[str, Any]) -> dict[str, str]:
@@ -127,6 +202,9 @@ def field_of(path: str) -> str:
     head, _, tail = path.partition(".")
     if head == "fields" and tail:
         return "credential" if tail == KEY else FIELD + tail
-    if head in (*PLAIN, "name", REST, "stream"):
+    if head in (*PLAIN, *YAMLS, "name", REST, "stream"):
         return head
+    if head == "reply":
+        wanted = path.replace("_", " ").partition("[")[0]
+        return wanted if wanted in READS else ""
     return "credential" if head == "auth" else ""

@@ -12,15 +12,16 @@ from krawall.services.probing import Outcome, Step, StepName
 from krawall.services.tested import HeldTest
 from krawall.web import ui
 from krawall.web.pages.target_answer import PARTS, answer_tree, marks_of
+from krawall.web.ui.actions import Attributes, Kind
 from krawall.web.ui.icons import Icon
 
 _SYMBOLS: dict[str, Icon] = {"ok": "circle-check", "failed": "circle-x", "skipped": "ellipsis", "waiting": "ellipsis"}
 
 
-def try_button(label: str = "Test connection", action: str = "", *, primary: bool = True) -> h.Renderable:
-    """Return the button that begins a test. `action`: where it is sent, left out: where its form is."""
-    more = {"data-streams": "", **({"formaction": action} if action else {})}
-    return ui.button(label, kind="primary" if primary else "plain", symbol="plug", submit=True, more=more)
+def try_button(label: str = "Test connection", *, primary: bool = True, more: Attributes | None = None) -> h.Renderable:
+    """Return the button that begins a test. `more`: its form and where it is sent, where that is not what is around it."""
+    kind: Kind = "primary" if primary else "plain"
+    return ui.button(label, kind=kind, symbol="plug", submit=True, more={"data-streams": "", **(more or {})})
 
 
 def told(content: h.Node = None) -> h.Element:
@@ -47,7 +48,7 @@ def after(step: Step, names: Sequence[StepName]) -> Iterable[h.Element]:
 def _to_come(name: StepName, *, under_way: bool) -> h.Element:
     mark = h.span(".dot", aria_hidden="true") if under_way else ui.icon(_SYMBOLS["waiting"])
     return h.li(id=_id(name), class_="running" if under_way else "waiting", data_moving=under_way)[
-        h.span(".mark")[mark], h.span(".words")[name.capitalize()], h.span(".num.muted")["now" if under_way else ""]
+        h.span(".mark")[mark], h.span(".words")[_word(name)], h.span(".num.muted")["now" if under_way else ""]
     ]
 
 
@@ -83,7 +84,9 @@ def _verdict(outcome: Outcome) -> h.Element:
     if outcome.ok:
         return ui.notice(outcome.text or "It sent no text that could be read.", "ok", title="It answers")
     detail = outcome.fault.detail if outcome.fault else ""
-    return ui.notice(detail or "No answer.", "bad", title="It does not answer as the target says")
+    return ui.notice(
+        detail[:1].upper() + detail[1:] or "No answer.", "bad", title="It does not answer as the target says"
+    )
 
 
 def fold(title: str, content: h.Node, *, opened: bool = False) -> h.Element:
@@ -117,14 +120,19 @@ def _id(name: StepName) -> str:
     return "step-" + name.replace(" ", "-")
 
 
+def _word(name: StepName) -> str:
+    return "TLS" if name == "tls" else name.capitalize()
+
+
 def _step(step: Step) -> h.Element:
     words = {"ok": "", "failed": "failed", "skipped": "skipped"}[step.state]
+    detail = step.detail[:1].upper() + step.detail[1:]
     return h.li(id=_id(step.name), class_=step.state)[
         h.span(".mark")[ui.icon(_SYMBOLS[step.state])],
         h.span(".words")[
-            step.name.capitalize(),
+            _word(step.name),
             words and h.span(".muted")[f" {words}"],
-            step.detail and h.small(".muted")[step.detail],
+            detail and h.small(".muted")[detail],
             step.hint and h.small[in_page(step.hint)],
         ],
         h.span(".num")[time(step.ms) if step.state != "skipped" else ""],

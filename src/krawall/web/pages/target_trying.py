@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Annotated, Any
+from typing import Annotated
 
 import htpy as h
 from fastapi import APIRouter, Form, Request, Response
@@ -14,13 +14,13 @@ from krawall.api.shapes import app_of
 from krawall.app import App
 from krawall.errors import Internal, KrawallError
 from krawall.model.kept import DocumentKind, Kept
-from krawall.services.mapping import Read, look
 from krawall.services.probing import Outcome, Step, StepName, steps_of
 from krawall.services.targets import Ready
 from krawall.services.tested import HeldTest
 from krawall.services.trials import MESSAGE
 from krawall.web.answers import go, is_partial
 from krawall.web.frame import frame_of
+from krawall.web.pages.target_drafts import reads_of
 from krawall.web.pages.target_stream import Pieces
 from krawall.web.pages.target_test import after, beginning, result
 from krawall.web.pages.target_views import way_out_of
@@ -64,11 +64,6 @@ async def _told(request: Request, kept: Kept, ready: Ready, actor: str) -> Async
 
 def _shown(request: Request, kept: Kept, held: HeldTest) -> h.Element:
     return result(held, reads_of(kept.body, held), way_out=way_out_of(frame_of(request), kept, held))
-
-
-def reads_of(body: dict[str, Any], held: HeldTest | None) -> list[Read]:
-    """Return what a target's mapping says of the answer of a test."""
-    return look(body, held.outcome.raw_received).reads if held else []
 
 
 async def at_once(*pieces: h.Element) -> AsyncGenerator[h.Element, None]:

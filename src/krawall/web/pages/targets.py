@@ -6,24 +6,32 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import htpy as h
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Form, Query, Request, Response
 
 from krawall.api.auth import Reader, Runner
 from krawall.api.shapes import app_of
 from krawall.app import App
 from krawall.clock import wall_ns
 from krawall.errors import Conflict, DocumentError, Forbidden, KrawallError, NotFound, Place
-from krawall.model.account import Caller, Scope
+from krawall.model.account import Caller
 from krawall.model.kept import DocumentKind, Kept
 from krawall.web.answers import go, show
 from krawall.web.frame import frame_of
-from krawall.web.pages.target_edit import Draft, form_page
-from krawall.web.pages.target_form import body_of, field_of, values_of
+from krawall.web.pages.target_drafts import (
+    body_in,
+    credentials,
+    draft_of,
+    held_by,
+    reads_of,
+    seal,
+    values_from,
+    values_in,
+)
+from krawall.web.pages.target_edit import form_page
 from krawall.web.pages.target_list import Listed, list_page
 from krawall.web.pages.target_revisions import revisions_tab
-from krawall.web.pages.target_trying import reads_of
-from krawall.web.pages.target_views import Shown, duplicate_page, target_page
-from krawall.web.presets import implied_address, preset_of
+from krawall.web.pages.target_views import Shown, duplicate_page, host_to_confirm, target_page
+from krawall.web.presets import preset_of
 
 KIND = DocumentKind.target
 PAGE = 50
@@ -50,24 +58,28 @@ async def _checks(app: App) -> dict[str, Any]:
 
 
 @router.get("/targets/new", name="web_new_target")
-async def new_target(request: Request, caller: Runner, preset: str = "") -> Response:
-    """Show the form of a new target: its preset first."""
-    facts = preset_of(preset)
-    values = {"preset": preset, "stream": "yes"} if facts else {}
-    return show(request, form_page(frame_of(request), Draft(values, facts), await _credentials(request)))
+async def new_target(
+    request: Request, caller: Runner, preset: str = "", held: Annotated[str, Query(alias="from")] = ""
+) -> Response:
+    """Show the form of a new target: its preset first. `from`: a test or a recognition that knows what was typed."""
+    found = app_of(request).targets.held.get(held) if held else None
+    values = {"preset": preset, "stream": "yes"} if preset_of(preset) else {}
+    draft = draft_of(found.typed if found and found.typed else values, None, found)
+    return show(request, form_page(frame_of(request), draft, await credentials(request)))
 
 
 @router.post("/targets/new", name="web_create_target")
 async def create_target(request: Request, caller: Runner) -> Response:
     """Keep a new target."""
-    values = await _values(request)
+    values = await values_in(request)
     try:
-        await _seal(request, caller, values)
+        await seal(request, caller, values)
         kept = await app_of(request).documents.create(
-            KIND, _body(values), caller.name, name=values.get("name", "").strip()
+            KIND, body_in(values), caller.name, name=values.get("name", "").strip()
         )
     except (DocumentError, Conflict, Forbidden) as error:
         return await _again(request, values, error)
+    await _confirmed(request, caller, kept, values)
     return go(request, f"/targets/{kept.id}", f"Saved {kept.name}")
 
 
@@ -106,27 +118,31 @@ async def name_copy(request: Request, caller: Runner, id: str) -> Response:
 
 
 @router.get("/targets/{id}/edit", name="web_edit_target")
-async def edit_target(request: Request, caller: Runner, id: str) -> Response:
-    """Show the form of a target."""
-    kept = await app_of(request).documents.get(KIND, id)
-    values = {**values_of(kept.body), "name": kept.name, "etag": kept.etag}
-    if values.get("url") == implied_address(kept.body):
-        values.pop("url")
-    return show(request, form_page(frame_of(request), _draft(values, kept), await _credentials(request)))
+async def edit_target(
+    request: Request, caller: Runner, id: str, held: Annotated[str, Query(alias="from")] = ""
+) -> Response:
+    """Show the form of a target, with the answer of its newest test, or of the one that `from` names."""
+    app = app_of(request)
+    kept = await app.documents.get(KIND, id)
+    found = app.targets.held.get(held) if held else app.targets.held.last(kept.id)
+    values = found.typed if found and found.typed.get("kept") == kept.id and held else values_from(kept)
+    draft = draft_of(values, kept, found)
+    return show(request, form_page(frame_of(request), draft, await credentials(request)))
 
 
 @router.post("/targets/{id}/edit", name="web_revise_target")
 async def revise_target(request: Request, caller: Runner, id: str) -> Response:
     """Keep a new revision."""
-    app, values = app_of(request), await _values(request)
+    app, values = app_of(request), await values_in(request)
     kept = await app.documents.get(KIND, id)
     try:
-        await _seal(request, caller, values)
+        await seal(request, caller, values)
         saved = await app.documents.revise(
-            KIND, id, _body(values), caller.name, etag=values.get("etag") or None, name=values.get("name", "").strip()
+            KIND, id, body_in(values), caller.name, etag=values.get("etag") or None, name=values.get("name", "").strip()
         )
     except (DocumentError, Conflict, Forbidden) as error:
         return await _again(request, values, error, kept)
+    saved = await _confirmed(request, caller, saved, values)
     return go(request, f"/targets/{saved.id}", f"Saved {saved.name}, revision {saved.revision}")
 
 
@@ -178,62 +194,13 @@ async def target_deed(request: Request, caller: Runner, id: str, deed: str) -> R
     raise NotFound(f"nothing is called {deed!r} at a target")
 
 
-async def _values(request: Request) -> dict[str, str]:
-    return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
-
-
-def _body(values: dict[str, str]) -> dict[str, Any]:
-    """Return the target of a form. A kept target says where it is; where nobody did, its preset and fields do."""
-    body = body_of(values)
-    implied = "" if body.get("url") else implied_address(body)
-    return {**body, "url": implied} if implied else body
-
-
-async def _credentials(request: Request) -> list[str]:
-    return [each.name for each in await app_of(request).credentials.list()]
-
-
-async def _seal(request: Request, caller: Caller, values: dict[str, str]) -> None:
-    """Seal a secret that was typed in. It is never shown again, not even in the form that it came with.
-
-    Raises:
-        Forbidden: the caller may not set credentials. DocumentError: its name cannot be one.
-    """
-    secret, name = values.pop("secret", ""), values.get("credential", "").strip()
-    if not secret:
-        return
-    if Scope.admin not in caller.scopes:
-        raise Forbidden("only an admin sets credentials", hint="choose one that is there")
-    await app_of(request).credentials.put(name, secret, caller.name, "set with a target")
-
-
 async def _again(request: Request, values: dict[str, str], error: KrawallError, kept: Kept | None = None) -> Response:
-    draft = _draft(values, kept, *_told(error, values))
-    return show(request, form_page(frame_of(request), draft, await _credentials(request)), 422)
+    draft = draft_of(values, kept, await held_by(request), error)
+    return show(request, form_page(frame_of(request), draft, await credentials(request)), 422)
 
 
-def _draft(
-    values: dict[str, str],
-    kept: Kept | None = None,
-    errors: dict[str, str] | None = None,
-    more: list[str] | None = None,
-) -> Draft:
-    return Draft(values, preset_of(values.get("preset", "")), kept, errors or {}, more or [])
-
-
-def _told(error: KrawallError, values: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """Return the errors of fields, and those that belong to none."""
-    if isinstance(error, Conflict) and "name" in error.message and error.code == "conflict":
-        return {"name": error.message[:1].upper() + error.message[1:]}, []
-    if not isinstance(error, DocumentError):
-        return {}, [f"{error.message[:1].upper()}{error.message[1:]}" + (f" ({error.hint})" if error.hint else "")]
-    fields: dict[str, str] = {}
-    rest: list[str] = []
-    for place in error.places:
-        path = "credential" if error.source == "credential" else field_of(place.path)
-        line = f"Line {place.line}: " if place.line and path == "rest" else ""
-        if path and path not in fields and (path in values or path in ("name", "url", "credential")):
-            fields[path] = line + place.message[:1].upper() + place.message[1:]
-        else:
-            rest.append(f"{place.path}: {place.message}" if place.path else place.message)
-    return fields, rest
+async def _confirmed(request: Request, caller: Caller, kept: Kept, values: Mapping[str, str]) -> Kept:
+    """Take down that the host is operated by whoever said so in the form."""
+    if values.get("operate") != "yes" or not host_to_confirm(kept):
+        return kept
+    return await app_of(request).documents.confirm(kept.id, caller.name)

@@ -56,3 +56,19 @@ document.addEventListener("submit", event => {
   event.stopImmediatePropagation();
   run(/** @type {HTMLFormElement} */ (event.target), by);
 }, true);
+
+// picking: a field that is gone to is the one that a press fills in; arrows walk the values ------------------------------
+
+document.addEventListener("focusin", event => {
+  const part = event.target instanceof HTMLElement && event.target.dataset.part && event.target.getAttribute("name");
+  const into = /** @type {HTMLSelectElement | null} */ (one("#f-pick-for"));
+  if (part && into) into.value = part;
+});
+document.addEventListener("keydown", event => {
+  const from = event.target instanceof Element ? event.target.closest("[data-tree] .twig") : null;
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!from || !step) return;
+  const all = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-tree] .twig"));
+  event.preventDefault();
+  all[[...all].indexOf(/** @type {HTMLElement} */ (from)) + step]?.focus();
+});
