@@ -22,7 +22,9 @@ from krawall.model.summary import (
     Summary,
     Tokens,
 )
-from krawall.testing.served import a_plan, a_session
+from krawall.testing.logs import some_lines
+from krawall.testing.segments import write_segment
+from krawall.testing.served import a_plan, a_session, finish
 
 TABS = ("", "?tab=messages", "?tab=conversations", "?tab=seconds", "?tab=plan", "?tab=nonsense")
 
@@ -154,6 +156,33 @@ def test_the_load_is_changed_or_the_form_says_why_not(client, pages, kept):
         answer = client.post(f"{path}/adjust", data=wrong)
         assert answer.status_code == 422
         assert "error" in answer.text
+
+
+def test_a_session_whose_load_was_changed_can_start_again_with_that_load(client, pages, kept):
+    path = kept(State.running, a_picture())
+    id = path.removeprefix("/sessions/")
+    assert client.post(f"{path}/adjust", data={"users": "3"}).status_code == 303
+    pages.do(lambda app: finish(app, id))
+    assert "Restart with 3 users" in text_of(client.get(path).text)
+    changed = client.post(f"{path}/restart-changed", data={}).headers["location"].removeprefix("/sessions/")
+    plain = client.post(f"{path}/restart", data={}).headers["location"].removeprefix("/sessions/")
+    assert pages.do(lambda app: app.sessions.get(changed)).wish.users == 3
+    assert pages.do(lambda app: app.sessions.get(plain)).wish.users is None
+    events = pages.do(lambda app: app.store.events.after(0, session=changed))
+    assert [type(each.body).__name__ for each in events] == ["SessionQueued", "SessionAdjusted"]
+
+
+def test_every_picture_has_its_numbers_and_the_charts_one_range(client, pages, kept):
+    path = kept(State.finished, summary=a_summary())
+    pages.do(lambda app: logged(app, path.removeprefix("/sessions/")))
+    html = client.get(path).text
+    assert html.count('class="behind"') == 2
+    assert html.count("data-table") == html.count("<time-chart") == 6
+    assert 'id="range"' in html
+
+
+async def logged(app, id: str) -> None:
+    write_segment(app.archive.place(id), "0-1-1", some_lines(20))
 
 
 def test_deeds_lead_back(client, pages, kept):

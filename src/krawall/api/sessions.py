@@ -90,6 +90,12 @@ class Adjust(Body):
     rate: float | None = Field(None, ge=0, le=1_000_000)
 
 
+class Restart(Body):
+    """How to start again. `as_changed`: with the users or the rate that the session was last changed to, not those of its plan."""
+
+    as_changed: bool = False
+
+
 class Bulk(Body):
     """One deed on many sessions."""
 
@@ -303,10 +309,10 @@ async def adjust_session(request: Request, caller: Runner, id: SessionId, body: 
 
 @router.post("/{id}/restart", status_code=202, responses=STARTED)
 async def restart_session(
-    request: Request, response: Response, caller: Runner, id: SessionId, key: Key = None
+    request: Request, response: Response, caller: Runner, id: SessionId, body: Restart = Restart(), key: Key = None
 ) -> SessionView:
     """Start a new session of the same frozen plan."""
-    started = await app_of(request).sessions.restart(id, caller.name, key)
+    started = await app_of(request).sessions.restart(id, caller.name, key, as_changed=body.as_changed)
     return _started(response, started.session)
 
 

@@ -73,8 +73,8 @@ class Sessions:
         )
         return await self._keep(session, plan, key, asked)
 
-    async def restart(self, id: str, actor: str, key: str | None = None) -> Started:
-        """Start a new session of the same frozen plan.
+    async def restart(self, id: str, actor: str, key: str | None = None, *, as_changed: bool = False) -> Started:
+        """Start a new session of the same frozen plan. `as_changed`: with the users or the rate that it was last changed to.
 
         Raises:
             NotFound: there is no such session.
@@ -84,9 +84,16 @@ class Sessions:
         plan = read_plan(await self._store.sessions.plan(id))
         plan = await asyncio.to_thread(granted_again, plan)
         session = _session(plan, earlier.name, earlier.scenario, earlier.target, actor, earlier.shards, restart_of=id)
-        return await self._keep(session, plan, key, f"restart {id}")
+        users, rate = earlier.wish.users, earlier.wish.rate
+        if not as_changed or (users is None and rate is None):
+            return await self._keep(session, plan, key, f"restart {id}")
+        _adjustable(plan, users, rate)
+        session = msgspec.structs.replace(session, wish=Wish(epoch=1, users=users, rate=rate))
+        return await self._keep(session, plan, key, f"restart {id} as changed", SessionAdjusted(users, rate))
 
-    async def _keep(self, session: Session, plan: Plan, key: str | None, asked: str) -> Started:
+    async def _keep(
+        self, session: Session, plan: Plan, key: str | None, asked: str, also: EventBody | None = None
+    ) -> Started:
         if key is not None and not (0 < len(key) <= 200):
             raise DocumentError("header", [Place("Idempotency-Key", "has 1 to 200 characters")])
         budget = plan.scenario.budget
@@ -98,6 +105,8 @@ class Sessions:
             started = await self._store.sessions.create(session, plan.to_json(), key=key, request_hash=asked, tx=tx)
             if started.created:
                 await self._alone(session, plan)
+                if also is not None:
+                    await self._store.events.append(also, session.actor, session=session.id, tx=tx)
                 day = iso(session.created_ns)[:10]
                 await self._store.ledger.reserve(session.id, session.target, day, worst, cap, tx=tx)
         if started.created:
@@ -155,13 +164,7 @@ class Sessions:
         """
         if (users is None) == (rate is None):
             raise DocumentError("adjust", [Place("users", "give either users or rate")])
-        plan = read_plan(await self._store.sessions.plan(id))
-        if isinstance(plan.load, Closed) != (users is not None):
-            wanted, place = ("users", "rate") if isinstance(plan.load, Closed) else ("rate", "users")
-            raise DocumentError("adjust", [Place(place, f"the load of this session is one of {wanted}")])
-        most = plan.granted.concurrent
-        if users is not None and most is not None and users > most:
-            raise Refused(f"{users} users are more than the {most} that the guard rails allow for this target")
+        _adjustable(read_plan(await self._store.sessions.plan(id)), users, rate)
 
         def change(wish: Wish) -> Wish:
             return msgspec.structs.replace(wish, epoch=wish.epoch + 1, users=users, rate=rate)
@@ -226,6 +229,16 @@ class Sessions:
             raise Conflict(f"{id} is {session.state}", hint="cancel it first")
         await self._archive.delete(id)
         await self._store.sessions.delete(id, actor)
+
+
+def _adjustable(plan: Plan, users: int | None, rate: float | None) -> None:
+    """Raise unless the load of a plan can be changed so."""
+    if isinstance(plan.load, Closed) != (users is not None):
+        wanted, place = ("users", "rate") if isinstance(plan.load, Closed) else ("rate", "users")
+        raise DocumentError("adjust", [Place(place, f"the load of this session is one of {wanted}")])
+    most = plan.granted.concurrent
+    if users is not None and most is not None and users > most:
+        raise Refused(f"{users} users are more than the {most} that the guard rails allow for this target")
 
 
 def shard_job(session: str, number: int) -> str:

@@ -263,6 +263,14 @@ async def test_a_restart_is_a_new_session_of_the_same_plan(app, client):
     assert twice.json()["id"] == again.json()["id"] != id
 
 
+async def test_a_restart_may_begin_with_the_load_that_the_session_was_changed_to(app, client):
+    session = await running(app)
+    await client.post(f"{SESSIONS}/{session.id}/adjust", json={"users": 4})
+    again = (await client.post(f"{SESSIONS}/{session.id}/restart", json={"as_changed": True})).json()
+    assert (again["wish"]["users"], again["restart_of"]) == (4, session.id)
+    assert (await client.post(f"{SESSIONS}/{session.id}/restart")).json()["wish"]["users"] is None
+
+
 async def test_only_what_is_finished_is_deleted(app, client):
     session = await keep(app)
     problem(await client.delete(f"{SESSIONS}/{session.id}"), 409, "conflict")

@@ -27,9 +27,15 @@ from krawall.web.pages.session_charts import seconds_tab
 from krawall.web.pages.session_finished import conversations_tab, overview
 from krawall.web.pages.session_head import TABS, Facts, adjust_form, head, overlays
 from krawall.web.pages.session_live import live, log
+from krawall.web.ui.keys import Key
 from krawall.web.urls import address
 
 SCRIPTS = ("time-chart.js", "log-view.js", "live-session.js")
+KEYS: tuple[Key, ...] = (
+    (("/",), (), "Search what was said and heard"),
+    (("w",), (), "Show all of the time in the charts"),
+)
+LIVE_KEYS: tuple[Key, ...] = ((("p",), (), "Pause or resume"), (("l",), (), "Change load"), *KEYS)
 PAGE = 50
 MOST_POINTS = 20_000
 router = APIRouter()
@@ -128,8 +134,8 @@ async def session_deed(request: Request, caller: Runner, id: str, deed: str) -> 
     if deed == "delete":
         await sessions.delete(id, caller.name)
         return go(request, "/sessions", "Deleted the session")
-    if deed == "restart":
-        started = await sessions.restart(id, caller.name)
+    if deed in ("restart", "restart-changed"):
+        started = await sessions.restart(id, caller.name, as_changed=deed == "restart-changed")
         return go(request, f"/sessions/{started.session.id}", "Started the same plan again")
     if deed in ("pause", "resume"):
         await (sessions.pause if deed == "pause" else sessions.resume)(id, caller.name)
@@ -162,6 +168,7 @@ def session_page(frame: Frame, facts: Facts, tab: str, *content: h.Node) -> h.El
         crumbs=[("Sessions", "/sessions"), (found.name, "")],
         chart=True,
         scripts=SCRIPTS,
+        keys=LIVE_KEYS if facts.live else KEYS,
     )
 
 

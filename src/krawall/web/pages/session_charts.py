@@ -33,7 +33,7 @@ def over_time(facts: Facts) -> h.Node:
             h.span(".muted", aria_hidden="true")["to"],
             _second("to", "To second"),
             ui.button("Show", submit=True, small=True),
-            ui.button("Show the newest" if facts.live else "Show all", small=True, kind="ghost", symbol="x", more={"id": "whole", "hidden": True}),
+            ui.button("Show the newest" if facts.live else "Show all", small=True, kind="ghost", symbol="x", key="w", more={"id": "whole", "hidden": True}),
             h.span(".muted.hint")["or drag over a chart"],
         ],
         h.div(".over-time", id="charts", data_cap=f"{cap:g}")[

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import htpy as h
 
 from krawall.archive.spread import Spread
-from krawall.conduct.words import reasons, sentence
+from krawall.conduct.words import many, reasons, sentence
 from krawall.model.load import Closed
 from krawall.model.plan import Plan
 from krawall.model.session import Session, State, Verdict
@@ -111,8 +111,18 @@ def _after(found: Session) -> h.Node:
     return [
         ui.button("Delete session", kind="danger", symbol="trash-2", more=ui.opens("delete")),
         _export(found),
+        _restart_changed(found),
         ui.deed(f"/sessions/{found.id}/restart", "Restart", kind="primary", symbol="refresh-cw"),
     ]
+
+
+def _restart_changed(found: Session) -> h.Node:
+    """Return the way to start again with the load that somebody had changed it to, if somebody had."""
+    wish = found.wish
+    if wish.users is None and wish.rate is None:
+        return None
+    load = many(wish.users, "user") if wish.users is not None else f"{wish.rate:g} a second"
+    return ui.deed(f"/sessions/{found.id}/restart-changed", f"Restart with {load}", symbol="refresh-cw")
 
 
 def _export(found: Session) -> h.Node:
@@ -137,12 +147,13 @@ def _steering(facts: Facts) -> h.Node:
     paused = found.wish.paused
     running = found.state is State.running
     return [
-        running and ui.button("Change load", symbol="sliders-horizontal", more=ui.opens("adjust")),
+        running and ui.button("Change load", symbol="sliders-horizontal", key="l", more=ui.opens("adjust")),
         running
         and ui.deed(
             f"{base}/{'resume' if paused else 'pause'}",
             "Resume" if paused else "Pause",
             symbol="play" if paused else "pause",
+            key="p",
         ),
         found.wish.stop == "no" and ui.deed(f"{base}/stop", "Stop", symbol="square"),
         found.wish.stop != "now" and ui.button("Stop now", kind="danger", symbol="octagon-x", more=ui.opens("cancel")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 
 import htpy as h
 from fastapi import APIRouter, Request, Response
@@ -19,6 +20,7 @@ from krawall.web.ui.marks import WORDS
 from krawall.web.urls import address, turned
 
 PAGE = 50
+EPOCH = date(1970, 1, 1)
 NEWEST = "-created_at"
 COLUMNS = {
     "created_at": "created_ns", "name": "name", "p95_ms": "p95_ms", "turns": "turns", "errors": "errors", "cost_usd": "cost_pico",
@@ -27,6 +29,7 @@ STATUSES: tuple[str, ...] = (
     *(each.value for each in State if each is not State.finished),
     *(each.value for each in Outcome),
 )
+MORE = {"target": "Target", "scenario": "Scenario", "from": "From day", "to": "To day"}
 VERDICTS = tuple(each.value for each in Verdict if each is not Verdict.none)
 router = APIRouter()
 
@@ -44,6 +47,8 @@ async def sessions(request: Request, caller: Reader) -> Response:
         target=now.get("target"),
         scenario=now.get("scenario"),
         search=now.get("q", ""),
+        created_from=_ns(now.get("from", "")),
+        created_to=_ns(now.get("to", ""), days=1),
         sort=sort[: -len(column)] + COLUMNS[column],
         cursor=now.get("cursor"),
         limit=PAGE,
@@ -54,9 +59,23 @@ async def sessions(request: Request, caller: Reader) -> Response:
 def read_query(query: Mapping[str, str]) -> dict[str, str]:
     """Return what an address says of the list; names and values that are unknown are left out."""
     found = {name: query.get(name, "").strip()[:300] for name in ("q", "target", "scenario", "cursor")}
+    found |= {name: value for name in ("from", "to") if _day(value := query.get(name, "").strip())}
     chosen = {"status": STATUSES, "verdict": VERDICTS, "sort": (*COLUMNS, *(f"-{column}" for column in COLUMNS))}
     found |= {name: value for name, known in chosen.items() if (value := query.get(name, "")) in known}
     return {name: value for name, value in found.items() if value}
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _ns(text: str, days: int = 0) -> int | None:
+    """Return when a day begins, UTC, or `days` after that; ns since 1970."""
+    day = _day(text)
+    return None if day is None else (day.toordinal() - EPOCH.toordinal() + days) * 86_400 * 1_000_000_000
 
 
 def sessions_page(
@@ -118,7 +137,19 @@ def _filters(now: Mapping[str, str]) -> h.Element:
         ui.field("Name", "q", now.get("q", ""), kind="search", more={"data-key": "/"}),
         ui.select("Status", "status", statuses, now.get("status", ""), required=True),
         ui.select("Verdict", "verdict", verdicts, now.get("verdict", ""), required=True),
-        [h.input(type="hidden", name=name, value=now[name]) for name in ("target", "scenario", "sort") if name in now],
+        "sort" in now and h.input(type="hidden", name="sort", value=now["sort"]),
+        h.details(".more", open=any(name in now for name in MORE))[
+            h.summary[ui.icon("chevron-right"), "More filters"],
+            h.div(".filters")[
+                [ui.field(MORE[name], name, now.get(name, ""), kind="search") for name in ("target", "scenario")],
+                [_day_field(name, now.get(name, "")) for name in ("from", "to")],
+            ],
+        ],
         ui.button("Filter", submit=True),
         bool(now) and ui.button("Clear filters", kind="ghost", symbol="x", href="/sessions"),
     ]
+
+
+def _day_field(name: str, value: str) -> h.Element:
+    id = f"f-{name}"
+    return h.div(".field")[h.label(for_=id)[MORE[name]], h.input(".input", type="date", id=id, name=name, value=value)]

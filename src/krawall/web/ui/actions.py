@@ -78,8 +78,8 @@ def deed(
     symbol: Icon | None = None,
     small: bool = False,
     bare: bool = False,
+    key: str = "",
 ) -> h.Element:
-    """Return a form that is one button."""
-    return form(
-        action, button(label, kind=kind, symbol=symbol, small=small, bare=bare, submit=True), more={"class": "deed"}
-    )
+    """Return a form that is one button. `key`: what presses it."""
+    pressed = button(label, kind=kind, symbol=symbol, small=small, bare=bare, submit=True, key=key)
+    return form(action, pressed, more={"class": "deed"})
