@@ -1,0 +1,49 @@
+"""Our scripts in browsers: types that hold, one thought per file, nothing that could run what a user wrote."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from krawall.web.vendor import modules_of, npm
+
+MOST_LINES = 200
+DANGEROUS = re.compile(
+    r"\.(?:inner|outer)HTML\s*\+?=(?!=)|insertAdjacentHTML|document\.write\b|\beval\(|\bnew Function\(|setAttribute\(\"on"
+)
+
+
+@pytest.fixture(scope="module")
+def scripts(root) -> list[Path]:
+    return sorted((root / "src/krawall/web/static").glob("*.js"))
+
+
+def test_types_of_scripts_hold(root):
+    brought = npm()  # the set-up needs one as well, so there is a node beside it
+    node = brought[0] if len(brought) > 1 else shutil.which("node")
+    assert node, "npm is there and node is not"
+    compiler = modules_of(root) / "typescript" / "bin" / "tsc"
+    done = subprocess.run([node, str(compiler), "-p", str(root)], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines() == []
+    assert done.returncode == 0, done.stderr
+
+
+def test_scripts_ask_for_their_types_to_be_checked_and_fit_one_thought(scripts):
+    texts = {script.name: script.read_text(encoding="utf-8") for script in scripts}
+    assert [name for name, text in texts.items() if not text.startswith("// @ts-check\n/** ")] == []
+    assert [name for name, text in texts.items() if text.count("\n") > MOST_LINES] == []
+    assert [name for name, text in texts.items() if "@ts-ignore" in text or "@ts-nocheck" in text] == []
+
+
+def test_what_a_user_wrote_is_set_as_text(scripts):
+    found = [
+        f"{script.name}:{number} {line.strip()[:80]}"
+        for script in scripts
+        for number, line in enumerate(script.read_text(encoding="utf-8").splitlines(), 1)
+        if DANGEROUS.search(line)
+    ]
+    assert found == []
