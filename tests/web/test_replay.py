@@ -6,15 +6,19 @@ import re
 from collections.abc import Callable, Iterator
 
 import httpx2
+import msgspec
 import pytest
 from msgspec.structs import replace
 from playwright.sync_api import Page, expect
 
+from krawall.clock import wall_ns
 from krawall.model.exchange import Check, Fault, FaultKind, Line, Told
+from krawall.model.session import State
 from krawall.testing.logs import S, an_exchange, write_session
 from krawall.testing.served import finish, keep
 from krawall.web.pages.conversation import moment
 from krawall.web.pages.conversation_timeline import clock, place
+from krawall.wire.log import encode_lines
 
 REPLIES = (
     "Hello. Where was the parcel last seen?",
@@ -221,6 +225,83 @@ def test_it_is_played_stepped_and_searched(
     expect(shown).to_have_count(1)
 
 
+def test_its_keys_are_listed_and_the_position_follows_the_pointer(page: Page, session: str, violations):
+    page.goto(f"{session}/1")
+    page.keyboard.press("?")
+    keys = page.get_by_role("dialog", name="Keyboard")
+    expect(keys).to_contain_text("On this page")
+    expect(keys).to_contain_text("To the next anomaly")
+    assert violations(page) == []
+    page.keyboard.press("Escape")
+    slider = page.get_by_label("Position")
+    box = slider.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] - 8, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] / 2, steps=4)
+    page.mouse.up()
+    expect(page).to_have_url(re.compile(r"\?t=\d"))
+    slider.press("ArrowRight")
+    expect(page.locator(".turn:visible").last).to_have_attribute("aria-current", "step")
+
+
+def test_the_request_of_a_turn_is_fetched_when_it_is_opened(page: Page, session: str, violations, shot):
+    page.goto(f"{session}/1")
+    turn = page.locator("#turn-4")
+    turn.get_by_text("Request", exact=True).click()
+    expect(turn.get_by_role("region", name="Body of request 4")).to_contain_text("Question 4: where is my parcel?")
+    assert violations(page) == []
+    shot(page, "replay-request-light-1440")
+    page.goto(f"{session}/1/turns/4")
+    expect(page.get_by_role("heading", level=1, name="Turn 4")).to_be_visible()
+    for theme in ("light", "dark"):
+        page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
+        for width in (1440, 390):
+            page.set_viewport_size({"width": width, "height": 900})
+            shot(page, f"turn-{theme}-{width}")
+            assert violations(page) == [], (theme, width)
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
+    page.get_by_role("link", name="To the replay").click()
+    expect(page).to_have_url(re.compile("/conversations/1#turn-4$"))
+
+
+def test_a_conversation_under_way_is_followed(page: Page, pages, shot, violations):
+    all_lines = [line for line in lines() if getattr(line, "conversation", -1) == 1]
+
+    async def begin(app) -> str:
+        kept = await keep(app, name="Still running")
+        fence = await app.store.sessions.claim(kept.id, "wrk_1")
+        await app.store.sessions.write(kept.id, fence, state=State.starting)
+        await app.store.sessions.write(kept.id, fence, state=State.running, started_ns=wall_ns() - 600 * S)
+        write_session(app.archive.place(kept.id), kept.id, all_lines[:2])
+        return kept.id
+
+    async def heard(app, id: str, some: list[Line]) -> None:
+        with (app.archive.place(id) / "log" / "0-1-0.jsonl").open("ab") as log:
+            log.write(encode_lines(some))
+        await app.bus.publish("events", msgspec.json.encode({"tick": {"names": [f"progress:{id}"]}}))
+
+    id = pages.do(begin)
+    with page.expect_response(lambda response: "/api/v1/events" in response.url):
+        page.goto(f"/sessions/{id}/conversations/1")
+    expect(page.get_by_text("Under way", exact=True)).to_be_visible()
+    page.locator("#turn-1").get_by_text("Log record").click()
+    pages.do(lambda app: heard(app, id, all_lines[2:4]))
+    shown = page.locator(".turn:visible")
+    expect(shown).to_have_count(3)
+    expect(page.locator("#turn-1 details[open]")).to_have_count(1)
+    assert violations(page) == []
+    shot(page, "replay-live-light-1440")
+    page.keyboard.press("ArrowLeft")
+    expect(shown).to_have_count(2)
+    pages.do(lambda app: heard(app, id, all_lines[4:]))
+    expect(page.get_by_text("It goes on")).to_have_count(0)
+    expect(page.locator(".turn")).to_have_count(6)
+    expect(shown).to_have_count(2)
+    expect(page.locator("#ending")).to_have_text("Failed")
+    expect(page.get_by_role("button", name="To the newest")).to_be_hidden()
+
+
 def test_without_scripts_it_is_all_there(browser, session, browser_context_args):
     context = browser.new_context(**{**browser_context_args, "java_script_enabled": False})
     page = context.new_page()
@@ -229,4 +310,7 @@ def test_without_scripts_it_is_all_there(browser, session, browser_context_args)
     expect(page.get_by_role("button", name="Play")).to_be_hidden()
     page.locator(".odd").get_by_role("link", name="Timeout").click()
     expect(page.locator("#turn-5")).to_be_in_viewport()
+    page.locator("#turn-5").get_by_text("Request", exact=True).click()
+    page.get_by_role("link", name="Show the request of turn 5").click()
+    expect(page.get_by_role("region", name="Body of request 5")).to_be_visible()
     context.close()

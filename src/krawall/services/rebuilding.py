@@ -39,7 +39,7 @@ _KNOWN = frozenset({"conversation", "user", "data", "var", "rng", "turn"})
 class Rebuilt(Record, frozen=True):
     """The request of a turn. `method` and `headers` are empty where the connector does not speak plain HTTP.
 
-    `body` is JSON text; `history`: how many messages it carries; `doubts`: in what it may differ from what was sent.
+    `body` is JSON text; `history`: how many earlier messages it carries; `doubts`: in what it may differ from what was sent.
     """
 
     turn: int
@@ -77,9 +77,14 @@ def rebuilt(plan: Plan, session: str, found: Replay, number: int) -> Rebuilt:
         url=_url(target),
         headers=_headers(target, session, len(body)) if kind in WHOLE else {},
         body=msgspec.json.format(body, indent=2).decode(),
-        history=len(prompt.messages),
+        history=len(prompt.messages) - 1 if _carries(target) else 0,
         doubts=doubts,
     )
+
+
+def _carries(target: Target) -> bool:
+    """Tell whether the body has a place for the messages before."""
+    return b'"$messages"' in msgspec.json.encode([target.body, target.request])
 
 
 def _doubts(plan: Plan) -> list[str]:

@@ -9,12 +9,14 @@ from typing import Any, Literal
 from krawall.conversation.repetition import score
 from krawall.model.base import Record
 
-AnomalyKind = Literal["slow", "error", "retry", "repetition", "truncated", "check", "injected"]
+AnomalyKind = Literal["slow", "error", "retry", "repetition", "truncated", "check", "score", "injected"]
 
 REPEATING = 0.9
 """From this similarity to an earlier reply on, a reply counts as repeating it."""
 SLOWER = 2.0
 """So many times the conversation's median, and above the session's p95 where that is known, is slow."""
+SCORED = "similar:"
+"""How names of checks begin that measure how good a reply is, where others say whether something holds."""
 FEWEST = 3
 """Turns below which a conversation has no median to speak of."""
 
@@ -198,6 +200,8 @@ def _anomalies(
     if repetition >= REPEATING and not last.error:
         note("repetition", f"repeats an earlier reply ({repetition:.0%} the same)")
     for check in checks:
-        if not check.ok:
+        if not check.ok and check.name.startswith(SCORED):
+            note("score", f"low score, {check.detail}" if check.detail else f"low score: {check.name}")
+        elif not check.ok:
             note("check", f"expected {check.name}: {check.detail}" if check.detail else f"expected {check.name}")
     return found

@@ -52,7 +52,7 @@ def test_history_goes_along_without_the_turns_that_failed():
     assert [(each["role"], each["content"]) for each in body["messages"][1:]] == [
         ("user", "question 1"), ("assistant", "answer 1"), ("user", "question 3"),
     ]  # fmt: skip
-    assert (found.method, found.url, found.history, found.doubts) == ("POST", "http://127.0.0.1:9/chat?v=1", 3, [])
+    assert (found.method, found.url, found.history, found.doubts) == ("POST", "http://127.0.0.1:9/chat?v=1", 2, [])
     assert found.headers["host"] == "127.0.0.1:9"
     assert found.headers["x-krawall-session"] == "ses_1"
 

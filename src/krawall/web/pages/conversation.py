@@ -14,14 +14,23 @@ from krawall.api.shapes import app_of
 from krawall.app import App
 from krawall.conduct.words import count, lasting, many, money, sentence, time
 from krawall.errors import NotFound
+from krawall.model.session import State
 from krawall.services.replaying import Replay
 from krawall.web import ui
 from krawall.web.answers import show
 from krawall.web.frame import Frame, frame_of
 from krawall.web.pages.conversation_timeline import clock, timeline
 from krawall.web.pages.conversation_turns import anomalies, talk
+from krawall.web.ui.keys import Key
 
 MOST = 2**53
+KEYS: tuple[Key, ...] = (
+    (("Space",), (), "Play or pause the conversation"),
+    (("←",), ("→",), "To the turn before, to the next one"),
+    ((",",), (".",), "Slower, faster"),
+    (("x",), (), "To the next anomaly"),
+    (("e",), (), "To the newest turn, while it is under way"),
+)
 router = APIRouter()
 
 
@@ -39,7 +48,8 @@ async def conversation(
         number + 1 if await _is_there(app, id, number + 1) else None,
     )
     at_ms = moment(request.query_params.get("t", ""), found.duration_ms)
-    return show(request, conversation_page(frame_of(request), session.name, found, records, at_ms, beside))
+    live = not found.outcome and session.state is not State.finished
+    return show(request, conversation_page(frame_of(request), session.name, found, records, at_ms, beside, live))
 
 
 async def _is_there(app: App, id: str, number: int) -> bool:
@@ -76,8 +86,12 @@ def conversation_page(
     records: Mapping[int, Sequence[Mapping[str, Any]]],
     at_ms: float,
     beside: tuple[int | None, int | None],
+    live: bool = False,
 ) -> h.Element:
-    """Return the page of a conversation. `at_ms`: where in it; `beside`: the numbers of the one before and the one after."""
+    """Return the page of a conversation. `at_ms`: where in it; `beside`: the numbers of the one before and the one after.
+
+    `live`: it goes on; the page follows, and stays where a person has gone back to.
+    """
     title = f"Conversation {found.conversation}"
     home = f"/sessions/{found.session}"
     checks = [each for turn in found.turns for each in turn.checks]
@@ -87,37 +101,49 @@ def conversation_page(
         ui.page_header(
             title,
             about=f"User {found.user}, began {lasting(found.at_ms / 1000)} into the session" + (f". {sentence(found.reason)}" if found.reason else ""),
-            marks=ui.status(found.outcome) if found.outcome else ui.badge("Under way", "info"),
+            marks=[h.span(id="ending")[_ending(found, live)], h.span(".stale", id="away", role="status")],
             actions=[
                 beside[0] is not None and ui.button("Previous", symbol="arrow-left", href=f"{home}/conversations/{beside[0]}", more={"rel": "prev"}),
                 beside[1] is not None and ui.button("Next", symbol="arrow-right", href=f"{home}/conversations/{beside[1]}", more={"rel": "next"}),
             ],
         ),
-        ui.tiles(
+        h.div(id="facts")[ui.tiles(
             ui.tile("Turns", count(len(found.turns))),
             ui.tile("Took", time(found.duration_ms)),
             ui.tile("Tokens", count(found.tokens_in + found.tokens_out), note=f"{count(found.tokens_in)} in, {count(found.tokens_out)} out"),
             ui.tile("Cost", money(found.cost_usd)),
             ui.tile("Checks held", f"{sum(each.ok for each in checks)} of {len(checks)}" if checks else "none"),
             ui.tile("Anomalies", count(len(found.anomalies)), note=f"in {many(len({each.turn for each in found.anomalies}), 'turn')}" if found.anomalies else None),
-        ),
-        _replay(found, records, at_ms) if found.turns else ui.card("", ui.empty("Nothing was said in this conversation.", symbol="message-square")),
+        )],
+        _replay(found, records, at_ms, live) if found.turns else ui.card("", ui.empty("Nothing was said in this conversation.", symbol="message-square")),
         crumbs=[("Sessions", "/sessions"), (name, home), ("Conversations", f"{home}?tab=conversations"), (title, "")],
         scripts=("replay.js",),
+        live=live,
+        keys=KEYS,
     )  # fmt: skip
 
 
-def _replay(found: Replay, records: Mapping[int, Sequence[Mapping[str, Any]]], at_ms: float) -> h.Element:
+def _ending(found: Replay, live: bool) -> h.Element:
+    if found.outcome:
+        return ui.status(found.outcome)
+    return ui.badge("Under way", "info") if live else ui.badge("Cut short", "warn")
+
+
+def _replay(found: Replay, records: Mapping[int, Sequence[Mapping[str, Any]]], at_ms: float, live: bool) -> h.Element:
+    follows = f"progress:{found.session} session:{found.session}" if live else None
     return h.Element("conversation-replay")(
-        {"class": "replay", "length": f"{found.duration_ms:.3f}", "at": f"{at_ms:.3f}"}
+        {"class": "replay", "length": f"{found.duration_ms:.3f}", "at": f"{at_ms:.3f}", "data-follows": follows}
     )[
-        h.section(".card.player", aria_label="Replay")[timeline(found, at_ms), _controls(found, at_ms)],
-        h.div(".beside-talk")[anomalies(found)],
-        h.section(".card", aria_label="Conversation")[talk(found, records, at_ms)],
+        h.section(".card.player", aria_label="Replay")[timeline(found, at_ms), _controls(found, at_ms, live)],
+        h.div(".beside-talk", id="odd")[anomalies(found)],
+        h.section(".card", aria_label="Conversation")[
+            talk(found, records, at_ms),
+            live and h.p(".coming")["It goes on: turns appear by themselves when they are over."],
+        ],
     ]
 
 
-def _controls(found: Replay, at_ms: float) -> h.Element:
+def _controls(found: Replay, at_ms: float, live: bool) -> h.Element:
     """Return what moves the replay. Without scripts there is nothing to move, and it is not shown."""
     play = h.button(".btn.primary", {"data-play": True}, type="button", aria_keyshortcuts="Space", data_tip="Space")[
         h.span(".still")[ui.icon("play"), "Play"], h.span(".moving")[ui.icon("pause"), "Pause"]
@@ -135,6 +161,7 @@ def _controls(found: Replay, at_ms: float) -> h.Element:
                 h.output(".num", {"data-rate": True}, aria_label="Speed")["1×"],
                 ui.button("Faster", small=True, key=".", more={"data-speed": "1", "data-tip": "Faster (.)"}),
             ],
-            bool(found.anomalies) and ui.button("Next anomaly", symbol="triangle-alert", key="x", more={"data-next-odd": True, "data-tip": "x"}),
+            ui.button("Next anomaly", symbol="triangle-alert", key="x", more={"data-next-odd": True, "data-tip": "x", "hidden": not found.anomalies}),
+            live and ui.button("To the newest", symbol="arrow-right", key="e", more={"data-newest": True, "data-tip": "e"}),
         ],
     ]  # fmt: skip

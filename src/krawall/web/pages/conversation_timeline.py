@@ -17,7 +17,7 @@ HEIGHT = 88
 """Pixels of the tallest bar; above it is room for a mark, below it for the axis."""
 ABOVE = 16
 LOWEST = 4
-BAD: frozenset[AnomalyKind] = frozenset({"error", "truncated", "check"})
+BAD: frozenset[AnomalyKind] = frozenset({"error", "truncated", "check", "score"})
 _rect, _line, _text, _path, _group = (h.Element(name) for name in ("rect", "line", "text", "path", "g"))
 
 
@@ -29,7 +29,7 @@ def timeline(found: Replay, at_ms: float) -> h.Element:
     return h.figure(".timeline")[
         h.figcaption(".legend")[
             h.span[f"A bar for each turn, as high as it took: at most {time(tallest)}"],
-            h.span[h.i(".tone"), "Turn"], h.span[h.i(".tone.warn"), "Slow, repeating or retried"], h.span[h.i(".tone.bad"), "Error or failed check"],
+            h.span[h.i(".tone"), "Turn"], h.span[h.i(".tone.warn"), "Slow, repeating or retried"], h.span[h.i(".tone.bad"), "Error, failed check or low score"],
         ],
         h.svg(height=ABOVE + HEIGHT + 24, role="group", aria_label=f"Timeline: {many(len(found.turns), 'turn')} in {time(found.duration_ms)}")[
             _group(aria_hidden="true")[

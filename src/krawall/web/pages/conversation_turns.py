@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import htpy as h
-import msgspec
 
 from krawall.conduct.words import count, lasting, many, money, sentence, share, time
 from krawall.services.replaying import Anomaly, Attempt, Replay, Turn
 from krawall.web import ui
+from krawall.web.pages.conversation_request import address, record_text
 from krawall.web.pages.conversation_timeline import BAD, clock, place, tone_of
 from krawall.web.pages.session_finished import facts_name
 from krawall.web.pages.session_head import FAULTS
@@ -23,7 +23,12 @@ Record = Mapping[str, Any]
 
 def talk(found: Replay, records: Mapping[int, Sequence[Record]], at_ms: float) -> h.Element:
     """Return the turns in order. `records`: turn -> what the log has of it; `at_ms`: what is later waits for its time."""
-    return h.ol(".talk", aria_label="Turns")[[_turn(turn, records.get(turn.number, ()), at_ms) for turn in found.turns]]
+    return h.ol(".talk", aria_label="Turns")[
+        [
+            _turn(turn, records.get(turn.number, ()), at_ms, address(found.session, found.conversation, turn.number))
+            for turn in found.turns
+        ]
+    ]
 
 
 def anomalies(found: Replay) -> h.Element:
@@ -53,11 +58,12 @@ def _odd(each: Anomaly, end_ms: float) -> h.Element:
     ]
 
 
-def _turn(turn: Turn, records: Sequence[Record], at_ms: float) -> h.Element:
+def _turn(turn: Turn, records: Sequence[Record], at_ms: float, raw: str) -> h.Element:
     last = turn.attempts[-1]
     times = {
         "data-begin": f"{turn.begin_ms:.3f}",
         "data-end": f"{turn.end_ms:.3f}",
+        "data-tries": str(len(turn.attempts)),
         "data-first": None if last.first_ms is None else f"{last.first_ms:.3f}",
     }
     ahead = " ahead" * (turn.begin_ms > at_ms + NEAR_MS) + " answering" * (
@@ -76,6 +82,7 @@ def _turn(turn: Turn, records: Sequence[Record], at_ms: float) -> h.Element:
             _facts(turn, last),
             _marks(turn),
             _attempts(turn),
+            bool(turn.said) and _request(turn, raw),
             _record(turn, records),
         ],
     ]  # fmt: skip
@@ -108,7 +115,7 @@ def _facts(turn: Turn, last: Attempt) -> h.Element:
 
 def _marks(turn: Turn) -> h.Node:
     """Return the checks of a turn, and what is odd about it beyond its error and its checks, which stand there already."""
-    odd = [each for each in turn.anomalies if each.kind not in ("error", "truncated", "check")]
+    odd = [each for each in turn.anomalies if each.kind not in ("error", "truncated", "check", "score")]
     if not odd and not turn.checks:
         return None
     return h.ul(".marks")[
@@ -135,10 +142,25 @@ def _attempt(each: Attempt) -> str:
     return f"{clock(each.sent_ms)} {how}{took}" + (f": {each.detail}" if each.detail else "")
 
 
+def _request(turn: Turn, raw: str) -> h.Element:
+    """Return where the request can be looked at; it is fetched when somebody opens it."""
+    fetch = {
+        "hx-get": raw,
+        "hx-select": "#raw",
+        "hx-target": "find .fetched",
+        "hx-swap": "innerHTML",
+        "hx-trigger": "toggle once",
+    }
+    return h.details(".more", fetch)[
+        h.summary[ui.icon("chevron-right"), "Request"],
+        h.div(".fetched")[h.a(".text", href=raw)[f"Show the request of turn {turn.number}"]],
+    ]
+
+
 def _record(turn: Turn, records: Sequence[Record]) -> h.Node:
     if not records:
         return None
-    text = "\n".join(msgspec.json.format(msgspec.json.encode(each), indent=2).decode() for each in records)
     return h.details(".more")[
-        h.summary[ui.icon("chevron-right"), "Log record"], ui.code(text, label=f"Log record of turn {turn.number}")
+        h.summary[ui.icon("chevron-right"), "Log record"],
+        ui.code(record_text(records), label=f"Log record of turn {turn.number}"),
     ]

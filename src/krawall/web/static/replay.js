@@ -1,10 +1,11 @@
 // @ts-check
-/** <conversation-replay length="ms" at="ms">: the clock of a conversation. Everything it moves is in the page already; the address keeps where it stands. */
+/** <conversation-replay length="ms" at="ms">: the clock of a conversation. Everything it moves is in the page already; the address
+ * keeps where it stands. While the conversation is under way, new turns are taken over from the page as the server has it then. */
 
 import { one, recall } from "./app.js";
 
 const SPEEDS = [0.25, 0.5, 1, 2, 4, 8, 16, 32];
-const NEAR_MS = 0.5, MOST_STEP_MS = 250, ADDRESS_MS = 1000;
+const NEAR_MS = 0.5, MOST_STEP_MS = 250, ADDRESS_MS = 1000, LOOK_MS = 1000;
 
 /** @param {number} ms */
 const clock = ms => `${Math.floor(ms / 60_000)}:${String(Math.floor(ms / 1000) % 60).padStart(2, "0")}.${Math.floor(ms / 100) % 10}`;
@@ -13,38 +14,78 @@ const number = (each, name) => Number(each.getAttribute(name));
 
 class ConversationReplay extends HTMLElement {
   connectedCallback() {
-    this.span = number(this, "length");
     this.at = number(this, "at");
     this.speed = SPEEDS.indexOf(1);
+    this.gather();
+    this.scrub = /** @type {HTMLInputElement} */ (one("[data-scrub]", this));
+    this.addEventListener("click", event => this.pressed(event));
+    this.addEventListener("changed", () => this.look());
+    this.scrub.addEventListener("input", () => { this.pause(); this.show(Number(this.scrub?.value)); });
+    this.scrub.addEventListener("change", () => this.keep());
+    this.keyed = (/** @type {KeyboardEvent} */ event) => this.key(event);
+    document.addEventListener("keydown", this.keyed);
+    this.show(this.at);
+    if (this.at < (this.span ?? 0)) this.reveal();
+  }
+
+  disconnectedCallback() {
+    this.pause();
+    clearTimeout(this.looking);
+    if (this.keyed) document.removeEventListener("keydown", this.keyed);
+  }
+
+  /** Read what is in the page. */
+  gather() {
+    this.span = number(this, "length");
     this.turns = [...this.querySelectorAll(".turn")].map(part => ({
       part, begin: number(part, "data-begin"), end: number(part, "data-end"), bar: one(`[data-bar="${part.id.slice(5)}"]`, this),
       first: part.hasAttribute("data-first") ? number(part, "data-first") : Infinity, waiting: one(".pending span", part),
     }));
     this.odd = [...this.querySelectorAll("[data-odd]")].map(link => ({ at: number(link, "data-to"), words: link.getAttribute("data-odd") ?? "" }));
-    this.scrub = /** @type {HTMLInputElement} */ (one("[data-scrub]", this));
     this.line = one("[data-now]", this);
-    this.addEventListener("click", event => this.pressed(event));
-    this.scrub.addEventListener("input", () => { this.pause(); this.show(Number(this.scrub.value)); });
-    this.scrub.addEventListener("change", () => this.keep());
-    this.keyed = (/** @type {KeyboardEvent} */ event) => this.key(event);
-    document.addEventListener("keydown", this.keyed);
-    this.show(this.at);
-    if (this.at < this.span) this.reveal();
   }
 
-  disconnectedCallback() {
-    this.pause();
-    if (this.keyed) document.removeEventListener("keydown", this.keyed);
+  /** Something may be new: ask for it, at most once a second. */
+  look() {
+    this.looking ||= window.setTimeout(() => { this.looking = 0; this.renew().catch(() => undefined); }, LOOK_MS - Math.min(LOOK_MS, performance.now() - (this.looked ?? 0)));
+  }
+
+  /** Take over the turns that are new or have another attempt, and what sums them up. Who has gone back stays where they are. */
+  async renew() {
+    this.looked = performance.now();
+    const answer = await fetch(location.pathname);
+    const found = answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null, newer = found && one("conversation-replay", found);
+    if (!found || !newer || !this.isConnected) return;
+    const atEnd = (this.at ?? 0) >= (this.span ?? 0) - NEAR_MS && !this.hasAttribute("playing"), before = this.turns?.length;
+    for (const part of newer.querySelectorAll(".turn")) {
+      const own = one(`#${part.id}`, this);
+      if (own && own.dataset.tries === part.getAttribute("data-tries")) continue;
+      if (own) own.replaceWith(part); else one(".talk", this)?.append(part);
+      /** @type {any} */ (window).htmx?.process(part);
+    }
+    for (const name of [".timeline", "#odd", "#facts", "#ending", ".coming"]) {
+      const own = one(name), next = one(name, found);
+      if (own && next && own.innerHTML !== next.innerHTML) own.replaceWith(next); else if (own && !next) own.remove();
+    }
+    this.setAttribute("length", newer.getAttribute("length") ?? "0");
+    if (!newer.hasAttribute("data-follows")) this.removeAttribute("data-follows");
+    this.gather();
+    if (this.scrub) this.scrub.max = String(Math.max(this.span ?? 0, 1));
+    one("[data-next-odd]", this)?.toggleAttribute("hidden", !this.odd?.length);
+    one("[data-newest]", this)?.toggleAttribute("hidden", !this.hasAttribute("data-follows"));
+    this.show(atEnd ? this.span ?? 0 : this.at ?? 0);
+    if (atEnd && this.turns?.length !== before) this.reveal();
   }
 
   /** @param {MouseEvent} event */
   pressed(event) {
-    const on = /** @type {Element} */ (event.target).closest("[data-play], [data-step], [data-speed], [data-next-odd], [data-to]");
+    const on = /** @type {Element} */ (event.target).closest("[data-play], [data-step], [data-speed], [data-next-odd], [data-newest], [data-to]");
     if (!on || event.metaKey || event.ctrlKey || event.shiftKey) return;
     if (on.hasAttribute("data-play")) this.toggle();
     else if (on.hasAttribute("data-step")) this.step(number(on, "data-step"));
     else if (on.hasAttribute("data-speed")) this.pace(number(on, "data-speed"));
     else if (on.hasAttribute("data-next-odd")) this.nextOdd();
+    else if (on.hasAttribute("data-newest")) this.go(this.span ?? 0);
     else { event.preventDefault(); this.go(number(on, "data-to")); }
   }
 
@@ -64,7 +105,7 @@ class ConversationReplay extends HTMLElement {
   toggle() { if (this.hasAttribute("playing")) { this.pause(); this.keep(); } else this.play(); }
 
   play() {
-    if (this.at >= this.span) this.show(0);
+    if ((this.at ?? 0) >= (this.span ?? 0)) this.show(0);
     this.setAttribute("playing", "");
     this.last = performance.now();
     this.kept = this.last;
