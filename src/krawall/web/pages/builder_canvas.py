@@ -5,11 +5,13 @@ A step's card and its lanes are one list item with a stable id, so that an answe
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import htpy as h
+from markupsafe import Markup
 
 from krawall.services.draft import ROOT, Lane, Node
 from krawall.web import ui
@@ -95,29 +97,36 @@ def _lane(view: View, lane: Lane, marks: _Marks) -> h.Element:
 def _step(view: View, node: Node, marks: _Marks) -> h.Element:
     wrong = marks.wrong.get(node.id, 0)
     state = "wrong" if wrong else "around" if node.id in marks.around else None
+    checks = node.fields.get("expect") if node.kind == "message" else None
+    card = _card(
+        place(view, step=node.id), node.kind, line_of(node), len(checks) if isinstance(checks, list) else 0, wrong,
+        current=node.id == view.selected, may_edit=view.may_edit,
+    )  # fmt: skip
     return h.li(".step", id=f"step-{node.id}", data_step=node.id, data_state=state)[
-        h.div({"class": "card", "draggable": "true" if view.may_edit else None})[
-            h.span(".grip", aria_hidden="true")[ui.icon("grip-vertical")] if view.may_edit else None,
-            h.a(
-                ".pick",
-                href=place(view, step=node.id),
-                draggable="false",
-                aria_current="true" if node.id == view.selected else None,
-            )[chip(node.kind), h.b[title_of(node.kind)], h.span(".line")[line_of(node)]],
-            _checks(node),
-            _wrong(wrong),
-        ],
-        [_inside(view, node, lane, marks) for lane in node.lanes],
-        _more_branches(view, node),
+        card, [_inside(view, node, lane, marks) for lane in node.lanes], _more_branches(view, node)
     ]
 
 
-def _checks(node: Node) -> h.Node:
-    checks = node.fields.get("expect") if node.kind == "message" else None
-    if not isinstance(checks, list) or not checks:
+@functools.lru_cache(maxsize=4096)
+def _card(href: str, kind: str, line: str, checks: int, wrong: int, *, current: bool, may_edit: bool) -> Markup:
+    """Return a step's card as HTML. An edit changes few of them; the others need not be made anew."""
+    return Markup(
+        h.div({"class": "card", "draggable": "true" if may_edit else None})[
+            h.span(".grip", aria_hidden="true")[ui.icon("grip-vertical")] if may_edit else None,
+            h.a(".pick", href=href, draggable="false", aria_current="true" if current else None)[
+                chip(kind), h.b[title_of(kind)], h.span(".line")[line]
+            ],
+            _checks(checks),
+            _wrong(wrong),
+        ]
+    )  # made by htpy, which has escaped what is in it
+
+
+def _checks(count: int) -> h.Node:
+    if not count:
         return None
     return h.span(".badge.plain")[
-        ui.icon("list-checks", size=12), str(len(checks)), h.span(".sr")[" checks" if len(checks) > 1 else " check"]
+        ui.icon("list-checks", size=12), str(count), h.span(".sr")[" checks" if count > 1 else " check"]
     ]
 
 
@@ -129,20 +138,26 @@ def _wrong(count: int) -> h.Node:
 
 def _inside(view: View, node: Node, lane: Lane, marks: _Marks) -> h.Element:
     """Return a lane inside a step. It can be folded; the browser remembers which are."""
-    title, more = lane_title(node, lane), lane_about(node, lane)
-    count = len(lane.steps)
-    wrong = any(_state(each, marks) for each in lane.steps)
+    title, wrong = lane_title(node, lane), any(_state(each, marks) for each in lane.steps)
     return h.details(class_=f"inside k-{node.kind}", id=f"lane-{lane.id.replace('/', '-')}", open=True)[
+        _summary(title, lane_about(node, lane), len(lane.steps), wrong=wrong),
+        _lane(view, lane, marks),
+        _less_branches(view, node, lane, title),
+    ]
+
+
+@functools.lru_cache(maxsize=1024)
+def _summary(title: str, more: str, count: int, *, wrong: bool) -> Markup:
+    return Markup(
         h.summary[
             ui.icon("chevron-right", size=14),
             h.b[title],
             more and h.span(".muted")[more],
             h.span(".count")[f"{count} step{'s' if count != 1 else ''}"],
-            wrong and h.span(".badge.bad")[ui.icon("circle-alert", size=12), h.span(".sr")["Something is wrong in here"]],
-        ],
-        _lane(view, lane, marks),
-        _less_branches(view, node, lane, title),
-    ]  # fmt: skip
+            wrong
+            and h.span(".badge.bad")[ui.icon("circle-alert", size=12), h.span(".sr")["Something is wrong in here"]],
+        ]
+    )  # made by htpy, which has escaped what is in it
 
 
 def _state(node: Node, marks: _Marks) -> bool:

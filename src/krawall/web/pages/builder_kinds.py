@@ -23,6 +23,7 @@ _OURS: dict[str, tuple[str, Icon]] = {
     "end": ("End", "square"),
 }
 _LANES = {("loop", "steps"): "Repeat", ("conditional", "then"): "Then", ("conditional", "else"): "Otherwise"}
+_ABOUT = {"conditional": "Play one lane or the other, by what an expression says."}
 LONGEST = 600
 """Characters of a step's line at most."""
 
@@ -46,8 +47,10 @@ def symbol_of(kind: str) -> Icon:
 @functools.cache
 def about(kind: str) -> str:
     """Return what a kind does: the first sentence of its class."""
-    text = " ".join((inspect.getdoc(step_classes()[kind]) or "").split())
-    first = text.partition(". ")[0].partition("; `")[0].rstrip(".")
+    if kind in _ABOUT:
+        return _ABOUT[kind]
+    text = " ".join((inspect.getdoc(step_classes()[kind]) or "").replace("`", "").split())
+    first = text.partition(". ")[0].partition("; ")[0].rstrip(".")
     return f"{first}." if first else ""
 
 
