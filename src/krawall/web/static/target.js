@@ -8,9 +8,8 @@ let running = null;
 
 /** Put a piece where its id stands. @param {string} html */
 function put(html) {
-  const made = document.createElement("template");
-  made.innerHTML = html;  // of our own server, which escapes what people and chatbots wrote
-  for (const each of [...made.content.children]) {
+  const made = new DOMParser().parseFromString(html, "text/html");  // of our own server, which escapes what people and chatbots wrote
+  for (const each of [...made.body.children]) {
     const to = each.getAttribute("data-go");
     if (to) { location.assign(to); return; }
     document.getElementById(each.id)?.replaceWith(each);
