@@ -172,13 +172,9 @@ def _pairs(sheet: Sheet, shape: Pairs, name: str, path: str) -> h.Element:
         row, key = f"{name}.{at}", sheet.of(f"{name}.{at}.{NAME}")
         inside = _inner(sheet, shape.of, row, f"{path}.{key}", bare=False)
         named = ui.field(
-            shape.name_label,
-            f"{row}.{NAME}",
-            key,
-            code=True,
-            error=sheet.error(f"{path}.{key}"),
-            id=_id(f"{row}.{NAME}"),
-        )
+            shape.name_label, f"{row}.{NAME}", key, code=True, error=sheet.error(f"{path}.{key}"), id=_id(f"{row}.{NAME}"),
+            hidden_label=True, more={"placeholder": shape.name_label},
+        )  # fmt: skip
         drawn.append(_framed(row, f"{shape.word.capitalize()} {key or place + 1}", place, named, inside))
     return _listed(sheet, name, path, shape.label, shape.help, shape.word, drawn)
 
@@ -191,7 +187,7 @@ def _listed(sheet: Sheet, name: str, path: str, label: str, help: str, word: str
         h.legend[label],
         none and h.input(type="hidden", name=f"{name}.{NONE}", value=none),
         help and h.p(".help")[help],
-        rows and h.ol[rows],
+        rows and h.div(".entries")[rows],
         _told(name, error),
         ui.button(f"Add {word}", symbol="plus", small=True, submit=True, more=more),
     ]
@@ -223,7 +219,7 @@ def _framed(name: str, title: str, place: int, first: h.Node, inside: h.Node) ->
     """Return a row with its buttons. What stands first shares their line."""
     drop: dict[str, str | bool | None] = {"name": DROP, "value": name, "id": f"{_id(name)}-drop"}
     lift: dict[str, str | bool | None] = {"name": UP, "value": name, "id": f"{_id(name)}-up"}
-    return h.li(".entry", id=_id(name), role="group", aria_label=title)[
+    return h.div(".entry", id=_id(name), role="group", aria_label=title)[
         h.input(type="hidden", name=f"{name}.row", value="yes"),
         h.div(".headed")[
             h.div(".what")[first if first is not None else h.span(".muted")[title]],

@@ -27,13 +27,16 @@ def settings(view: View) -> h.Element:
     cards = [
         ui.card(
             title,
-            h.div(".form")[about and h.p(".help")[about], [_part(sheet, parts[key]) for key in keys]],
+            about and h.p(".help")[about],
+            h.div(class_="grid-fields single" if len(keys) == 1 else "grid-fields")[[_part(sheet, parts[key]) for key in keys]],
             id=f"settings-{id}",
         )
         for id, title, about, keys in SECTIONS
-    ]
+    ]  # fmt: skip
     names = picker(names_at(view.editing.draft, "")) if view.may_edit else None
-    other = ui.card("Everything else", h.div(".form")[rest(sheet, "", "", always=True, help=_REST)], id="settings-rest")
+    other = ui.card(
+        "Everything else", h.div(".grid-fields")[rest(sheet, "", "", always=True, help=_REST)], id="settings-rest"
+    )
     left = ui.problems(sheet.left(), "Something is wrong here", focus=False)
     return h.div(".settings")[
         _contents(),
@@ -61,7 +64,7 @@ def _part(sheet: Sheet, part: Part) -> h.Node:
         return draw(sheet, part.shape, part.key, part.key)
     inside = record(sheet, part.shape, part.key, part.key)
     error = sheet.error(part.key)
-    return [error and ui.problems([error], "This does not fit together", focus=False), h.div(".grid-fields")[inside]]
+    return [error and ui.problems([error], "This does not fit together", focus=False), inside]
 
 
 def head_fields(form: Mapping[str, str]) -> dict[str, Any]:

@@ -17,14 +17,14 @@ from krawall.web.pages.builder_shapes import Choice, Line, OneOf, Part, Reading,
 TAKEN = frozenset({"step", "csrf", "add", "drop", "up", "what", "was", "rest", "row"})
 """Names that a form has for itself: a plugin's fields of these names are edited as YAML."""
 
-_LIMIT = "A comparison: `< 2s`, `>= 10`."
+_LIMIT = "Such as < 2s or >= 10."
 _TEXT, _EXPRESSION = "text", "limit"
 
 CHECK = Record(
     (
         Part("equals", Line("Equals", "plain", help="What the path has to find; empty: anything."), ("json",)),
         Part("at least", Line("At least", "number", example="0.6", help="Likeness, 0 to 1."), ("similar",)),
-        Part("hard", Switch("A miss ends the conversation as failed")),
+        Part("hard", Switch("A miss fails the conversation")),
     ),
     OneOf(
         "Check",
@@ -93,7 +93,7 @@ OURS: Mapping[str, Record] = {
     "expect": Record((Part("checks", Rows("Checks on the last reply", CHECK, "check", _BLANK_CHECK)),)),
     "set": Record((Part("values", Pairs("Values", TAKE, "value", "value", {"value": "reply"}, help="Set in this order; later ones may use earlier ones.")),)),
     "choose": Record(()),
-    "end": Record((Part("because", Line("Reason", example="the scenario ends here", help="`loop` leaves the innermost loop instead of the conversation.")),)),
+    "end": Record((Part("because", Line("Reason", example="the scenario ends here", help="The word loop leaves the innermost loop, not the conversation.")),)),
 }  # fmt: skip
 
 

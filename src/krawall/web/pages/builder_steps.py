@@ -29,6 +29,7 @@ def inspector(view: View, node: Node) -> h.Element:
     sheet = Sheet(shape, node.fields, [each for each in view.wrong(node.id) if each not in weights])
     return h.div(".fields")[
         h.p(".muted")[about(node.kind)],
+        picker(names_at(view.editing.draft, node.id)) if view.may_edit and _has_texts(node.kind) else None,
         live_form(
             view, "set", "step-fields",
             h.input(type="hidden", name="step", value=node.id),
@@ -36,7 +37,6 @@ def inspector(view: View, node: Node) -> h.Element:
             _delays(node) if node.kind == "delay" else None,
         ),
         _weights(view, node, weights) if has_branches(node.kind) else None,
-        picker(names_at(view.editing.draft, node.id)) if view.may_edit and _has_texts(node.kind) else None,
         operators() if node.kind in ("conditional", "loop") else None,
     ]  # fmt: skip
 
