@@ -115,7 +115,7 @@ def test_looks(page: Page, pages, violations: Callable[[Page], list[str]], shot:
         page.add_init_script(f"localStorage.setItem('theme', '{theme}')")
         for width in (1440, 390):
             page.set_viewport_size({"width": width, "height": 900})
-            for tab in ("flow", "yaml"):
+            for tab in ("flow", "settings", "yaml", "preview", "revisions"):
                 page.goto(f"/scenarios/{wrong.id}?step=s9&tab={tab}")
                 shot(page, f"builder-{tab}-{theme}-{width}")
                 assert violations(page) == [], (tab, theme, width)

@@ -151,10 +151,14 @@ class Drafts:
 
     async def problems(self, draft: Draft) -> list[Problem]:
         """Return everything that is wrong with a draft, at its steps."""
+        return placed(draft, await self.wrong(draft))
+
+    async def wrong(self, draft: Draft) -> list[Place]:
+        """Return everything that is wrong with a draft, by its place in the document."""
         try:
             await self._documents.check(DocumentKind.scenario, draft.body(), label="scenario")
         except DocumentError as error:
-            return placed(draft, error.places)
+            return error.places
         return []
 
     async def estimate(self, draft: Draft) -> Estimate | None:

@@ -25,17 +25,29 @@ from krawall.services.scenarios import Validation
 from krawall.web import ui
 from krawall.web.answers import go, is_partial, show
 from krawall.web.frame import frame_of
-from krawall.web.pages.builder_bar import TABS, clash, dialogs, head, tabs
+from krawall.web.pages.builder_bar import TABS, clash, dialogs, head, reckoning, tabs
 from krawall.web.pages.builder_canvas import aside, flow
 from krawall.web.pages.builder_deeds import TYPED, Done, label_of, perform
+from krawall.web.pages.builder_estimate import estimate_bar
 from krawall.web.pages.builder_settings import settings
 from krawall.web.pages.builder_text import MOST, text_tab
 from krawall.web.pages.builder_view import FLOW, View, place
 from krawall.web.pages.scenario_preview import preview_tab, shown
 from krawall.web.pages.scenario_revisions import Compared, revisions_of, revisions_tab
+from krawall.web.ui.keys import Key
 from krawall.web.urls import address
 
 KIND = DocumentKind.scenario
+KEYS: tuple[Key, ...] = (
+    (("↑",), ("↓",), "Select the step before or after"),
+    (("Alt", "↑"), ("Alt", "↓"), "Move the step up or down"),
+    (("Alt", "→"), ("Alt", "←"), "Move the step into the container above, or out of its own"),
+    (("a",), (), "Add a step after it: arrows choose which, Enter adds, Esc goes back"),
+    (("⌘", "D"), ("Ctrl", "D"), "Duplicate the step"),
+    (("Del",), (), "Delete the step"),
+    (("⌘", "Z"), ("Ctrl", "Z"), "Undo; with Shift: redo"),
+    (("⌘", "S"), ("Ctrl", "S"), "Save the scenario"),
+)
 router = APIRouter()
 
 
@@ -50,6 +62,18 @@ async def scenario(request: Request, caller: Reader, key: str, tab: str = FLOW, 
     if request.headers.get("hx-target") == "aside#inspector":
         return show(request, aside(view))
     return show(request, await _page(app, view, request.query_params))
+
+
+@router.get("/scenarios/{key}/estimate", name="web_scenario_estimate")
+async def estimate(request: Request, caller: Reader, key: str) -> Response:
+    """Show what a session of the draft will take. It takes longer than an edit may, so it comes after it."""
+    app = app_of(request)
+    editing = await app.drafts.look(key, caller.name)
+    found = await app.scenarios.validate(editing.draft.body())
+    view = await _view(request, key, editing, "", FLOW, found)
+    if is_partial(request):
+        return show(request, estimate_bar(view))
+    return show(request, await _page(app, view, {}))
 
 
 @router.post("/scenarios/new", name="web_begin_scenario")
@@ -188,21 +212,32 @@ async def _answer(
     return response
 
 
-async def _view(request: Request, key: str, editing: Editing, step: str, tab: str) -> View:
+async def _view(
+    request: Request, key: str, editing: Editing, step: str, tab: str, found: Validation | None = None
+) -> View:
+    """Return what the parts know. `found`: what is already known of the draft; left out, what is wrong with it is looked up."""
     app, frame = app_of(request), frame_of(request)
     kept = await app.documents.get(KIND, editing.document) if editing.document else None
-    problems = await app.drafts.problems(editing.draft)
-    errors = [Place(problem.field, problem.message) for problem in problems]
+    found = found or Validation(await app.drafts.wrong(editing.draft), [])
     known = [node.id for node, _, _, _ in editing.draft.walk()]
     selected = step if step in known else known[0] if known else ""
-    return View(frame, key, editing, problems, Validation(errors, []), selected, tab, frame.may_run, kept)
+    problems = placed(editing.draft, found.errors)
+    return View(frame, key, editing, problems, found, selected, tab, frame.may_run, kept)
 
 
 async def _page(app: App, view: View, query: Mapping[str, str]) -> h.Element:
     name = view.editing.name or "Scenario"
     crumbs = [("Scenarios", "/scenarios"), (name, "")]
     content = builder(view, await _tab(app, view, query))
-    return ui.page(view.frame, name, content, dialogs(view), crumbs=crumbs, scripts=["builder.js", "names.js"])
+    return ui.page(
+        view.frame,
+        name,
+        content,
+        dialogs(view),
+        crumbs=crumbs,
+        scripts=["builder.js", "names.js"],
+        keys=KEYS if view.may_edit else KEYS[:1],
+    )
 
 
 async def _tab(app: App, view: View, query: Mapping[str, str]) -> h.Node:
@@ -228,6 +263,7 @@ def builder(view: View, content: h.Node) -> h.Element:
         head(view),
         clash(view),
         tabs(view),
+        reckoning(view) if view.tab in (FLOW, "settings", "yaml") else None,
         content,
         h.p(".sr", id="builder-said", role="status", aria_live="polite")[view.said],
     ]

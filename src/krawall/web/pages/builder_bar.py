@@ -8,6 +8,7 @@ from krawall.clock import wall_ns
 from krawall.services.documents import to_yaml
 from krawall.services.drafts import to_text
 from krawall.web import ui
+from krawall.web.pages.builder_estimate import estimate_bar
 from krawall.web.pages.builder_text import diff_of
 from krawall.web.pages.builder_view import FLOW, View, action, place
 from krawall.web.ui.icons import Icon
@@ -146,3 +147,20 @@ def clash(view: View) -> h.Node:
         ],
         "warn", title="Somebody else saved this scenario",
     )  # fmt: skip
+
+
+def reckoning(view: View) -> h.Element:
+    """Return the place of the estimate. While nothing is wrong it is asked for after an edit: what it said stays meanwhile."""
+    if view.problems or view.validation.estimate:
+        return h.div(id="reckoning")[estimate_bar(view)]
+    address = f"/scenarios/{view.key}/estimate"
+    asks: dict[str, str | bool] = {
+        "hx-get": address, "hx-trigger": "load, stale delay:500ms", "hx-target": "this", "hx-swap": "innerMorph",
+        "hx-sync": "this:replace", "hx-morph-skip-children": True,
+    }  # fmt: skip
+    return h.div(asks, id="reckoning")[
+        h.section(".estimate", aria_label="What a session takes")[
+            h.p(".muted")["Reckoning what a session takes"],
+            h.noscript[ui.button("Reckon", small=True, href=address)],
+        ]
+    ]

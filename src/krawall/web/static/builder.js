@@ -62,7 +62,7 @@ document.addEventListener("htmx:after:swap", event => {
   stand();
   if (ctx.target.id === "inspector") return;
   /** @type {HTMLDialogElement | null} */ (one(`#${ctx.sourceElement?.dataset.closes ?? "none"}`))?.close();
-  if (one("#estimate")) htmx.trigger("#estimate", "stale");
+  if (one("#reckoning[hx-get]")) htmx.trigger("#reckoning", "stale");
   const lost = document.activeElement === document.body;
   if (toCard || lost) pick(selected())?.focus();
   toCard = false;
