@@ -15,6 +15,8 @@ MOST_VALUES = 5_000  # of one document
 MOST_DEPTH = 24
 _PLAIN = re.compile(r"[^\W\d][\w-]*")
 _QUOTABLE = re.compile(r"[^'\"\\\x00-\x1f]*")
+_PACKET = re.compile(rb"([0-6])(?:([0-6])(?:/[^,\[{]*,)?[0-9]*)?([\[{].*)?", re.DOTALL)
+"""A packet of Engine.IO 4 with one of Socket.IO 5 in it: types, namespace, number of an acknowledgement, JSON."""
 _KIND_KEYS = ("type", "event", "kind", "object")
 
 Shape = Literal["json", "events", "lines", "messages", "text", "nothing"]
@@ -53,6 +55,9 @@ def see(pieces: Sequence[bytes]) -> Seen:
     whole = _documents([body])
     if whole:
         return Seen("json", whole)
+    packets = _packets(pieces if len(pieces) > 1 else body.split(b"\n"))
+    if packets:
+        return Seen("messages", packets, kind_key=_kind_key(packets))
     events = _events(body)
     if events:
         return _stream("events", events)
@@ -130,6 +135,25 @@ def _documents(parts: Sequence[bytes]) -> list[object]:
         if isinstance(document, dict | list | str):
             found.append(document)
     return found
+
+
+def is_packet(piece: bytes) -> bool:
+    """Tell whether a message may be a packet of Socket.IO."""
+    return _PACKET.fullmatch(piece) is not None
+
+
+def _packets(parts: Sequence[bytes]) -> list[object]:
+    """Return the first arguments of events and acknowledgements; none when these are no packets of Socket.IO."""
+    matches = [_PACKET.fullmatch(part.strip()) for part in parts if part.strip()]
+    if None in matches:
+        return []
+    told = [(match[2], match[3]) for match in matches if match and match[1] == b"4" and match[2] in (b"2", b"3")]
+    made: list[object] = []
+    for kind, data in told[:MOST_DOCUMENTS]:
+        arguments = next(iter(_documents([data or b""])), None)
+        if isinstance(arguments, list):
+            made += arguments[1:2] if kind == b"2" else arguments[:1]
+    return made
 
 
 def _events(body: bytes) -> list[bytes]:

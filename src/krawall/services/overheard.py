@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
+from krawall.services.leaves import is_packet
+
 SHOWN = 65_536  # letters of what was sent and received
 KEPT = 1_000_000  # bytes of it that are looked at
 
@@ -37,4 +39,4 @@ class Overheard:
 
 def _is_one_body(pieces: list[bytes]) -> bool:
     """Tell whether pieces belong together: messages of a connection are documents of their own."""
-    return not all(piece[:1] in b"{[" and piece[-1:] in b"}]" for piece in pieces if piece)
+    return not all((piece[:1] in b"{[" and piece[-1:] in b"}]") or is_packet(piece) for piece in pieces if piece)

@@ -142,3 +142,32 @@ async def test_who_goes_away_ends_the_test(app, client):
         async with asyncio.timeout(20):
             await left.wait()
         assert len(server.requests) == 1
+
+
+async def test_what_a_target_would_send_and_read_is_shown_before_it_is_kept(client):
+    body = {"preset": "custom-http", "auth": {"bearer": "${BOT_KEY}"}, "reply": {"text": "said"}}
+    shown = (await client.post("/targets/preview", json={"body": body, "answer": '{"said": "fine"}'})).json()
+    assert shown["problems"] == ["the address is missing"]
+    assert shown["sent"]["headers"]["authorization"] == "Bearer ${BOT_KEY}"
+    assert next(each["value"] for each in shown["reads"] if each["part"] == "text") == "fine"
+
+
+async def test_an_address_becomes_a_target(client):
+    async with serve(Behaviour()) as bot:
+        found = (await client.post("/targets/detect", json={"url": bot.url})).json()
+        assert found["works"] is True
+        assert found["why"]
+        answer = await client.post(
+            "/targets/test", json={"body": found["target"]}, headers={"Accept": "application/json"}
+        )
+        assert answer.json()["outcome"]["ok"] is True
+    refused = await client.post("/targets/detect", json={"url": "http://10.1.2.3/chat"})
+    assert refused.status_code == 403, refused.text
+    missing = await client.post("/targets/detect", json={"url": bot.url, "key": "NOBODY"})
+    assert missing.status_code == 422
+
+
+async def test_a_draft_on_a_private_address_needs_the_word_of_who_operates_it(client):
+    given = {"body": {"preset": "custom-http", "url": "http://10.1.2.3:9/chat"}}
+    told = (await client.post("/targets/test", json=given, headers={"Accept": "application/json"})).json()
+    assert told["steps"][0]["state"] == "failed"

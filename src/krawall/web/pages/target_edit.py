@@ -80,7 +80,7 @@ def _bench(frame: Frame, draft: Draft, credentials: Sequence[str]) -> h.Element:
             ui.card(
                 "Connection",
                 h.div(".stack")[
-                    notes and ui.notice(h.ul[[h.li[each] for each in notes]], "info", title="How it was recognised"),
+                    notes and ui.notice(h.ul[[h.li[each[:1].upper() + each[1:]] for each in notes]], "info", title="How it was recognised"),
                     h.div(id="test", aria_live="polite")[result(held, answered=False) if held and held.steps else told(h.p(".muted")["Sends one message with what the form says now. Nothing is saved."])],
                 ],
                 aside=try_button(more=ask, primary=False),
@@ -91,10 +91,20 @@ def _bench(frame: Frame, draft: Draft, credentials: Sequence[str]) -> h.Element:
 
 
 def _presets(draft: Draft) -> h.Element:
+    """Return the choice of a preset; once one is chosen it makes room."""
     options = [ui.Choice(each.name, title_of(each), each.about.replace("`", ""), _symbol(each)) for each in presets()]
-    go_on = None if draft.preset else h.div[ui.button("Continue", submit=True)]
-    return h.form(method="get", action="/targets/new", data_filters=True)[
-        ui.card("Preset", h.div(".stack")[ui.choices("What it speaks", "preset", options, draft.of("preset")), go_on])
+    grid = ui.choices("What it speaks", "preset", options, draft.of("preset"))
+    if draft.preset:
+        content: h.Node = h.details[
+            h.summary(".row")[
+                ui.icon(_symbol(draft.preset)), h.strong[title_of(draft.preset)], h.span(".text")["Change"]
+            ],
+            h.div(".stack")[grid, ui.button("Change preset", submit=True)],
+        ]
+    else:
+        content = h.div(".stack")[grid, h.div[ui.button("Continue", submit=True)]]
+    return h.form(".presets", method="get", action="/targets/new", data_filters=True)[
+        ui.card("Preset" if not draft.preset else "", content)
     ]
 
 
@@ -202,10 +212,16 @@ def _preset_field(draft: Draft, asked: PresetField) -> h.Element:
         options = [("", f"{default} (default)" if default else "Choose one"), *[(each, each) for each in asked.options]]
         error = draft.errors.get(name, "")
         return ui.select(
-            asked.label, name, options, draft.of(name), help=asked.help or None, error=error, required=required
+            asked.label,
+            name,
+            options,
+            draft.of(name),
+            help=asked.help.replace("`", "") or None,
+            error=error,
+            required=required,
         )
     said = (
-        asked.help,
+        asked.help.replace("`", ""),
         f"For example {asked.example}." if asked.example else "",
         f"Left empty: {default}" if default else "",
     )

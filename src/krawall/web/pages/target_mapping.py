@@ -87,17 +87,17 @@ def preview(look: Look, held: HeldTest | None, picked: str = "reply.text") -> h.
         "hx-post": "/targets/preview", "hx-trigger": f"input from:#{FORM} delay:120ms, change from:#{FORM} delay:120ms", "hx-include": _INCLUDED,
         "hx-target": "this", "hx-swap": "outerMorph", "hx-sync": "this:replace",
     }  # fmt: skip
+    sent = ui.card("What would be sent", h.div(".stack")[_problems(look.problems), _sent(look.sent)])
+    read = ui.card("What is read", h.div(".stack")[_reads(look.reads, held), _answer(look.reads, held, picked)])
+    answered = bool(held and held.outcome.raw_received)
     return h.div({"class": "stack", "id": "preview", **again})[
-        ui.card("What would be sent", h.div(".stack")[_problems(look.problems), _sent(look.sent)]),
-        ui.card("What is read", h.div(".stack")[_reads(look.reads, held), _answer(look.reads, held, picked)])
-        if look.reads
-        else None,
+        [read, sent] if answered else [sent, read if look.reads else None]
     ]
 
 
 def answer_field(held: str) -> h.Element:
     """Return the field that says which answer a form works with."""
-    return h.span(id="answer")[h.input(type="hidden", name="from", value=held, form=FORM)]
+    return h.span(id="answer", hidden=True)[h.input(type="hidden", name="from", value=held, form=FORM)]
 
 
 _INCLUDED = f"#{FORM} [name]:not([name=secret]), #answer input, #f-{PICK_FOR}"
