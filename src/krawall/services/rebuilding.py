@@ -30,6 +30,7 @@ from krawall.wire import auth
 from krawall.wire.request import compile_request
 
 HIDDEN = "***"
+ECHO = "echo"
 UNKNOWN_ID = "(the target's own, not kept)"
 WHOLE = frozenset({"http", "sse"})
 """Connectors whose request is one HTTP request with the body as it is; others put it into messages of their own protocol."""
@@ -68,7 +69,9 @@ def rebuilt(plan: Plan, session: str, found: Replay, number: int) -> Rebuilt:
     prompt = Prompt(_messages(plan, found, turn, system), turn.said, system, _conversation_id(plan, number, doubts))
     body = compile_request(target)(prompt)
     kind = target.connector or "http"
-    if kind not in WHOLE:
+    if kind == ECHO:
+        doubts.append("nothing was sent: the connector echo answers by itself")
+    elif kind not in WHOLE:
         doubts.append(f"the connector {kind} puts this into messages of its own protocol")
     return Rebuilt(
         turn=number,

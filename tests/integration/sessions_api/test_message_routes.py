@@ -47,7 +47,7 @@ async def test_the_request_of_a_turn_is_rebuilt(client, session):
     found = await get(client, session, "conversations/1/turns/2/request")
     assert (found["turn"], found["connector"], found["history"]) == (2, "echo", 0)
     assert "Any news?" in found["body"]
-    assert found["doubts"] == ["the connector echo puts this into messages of its own protocol"]
+    assert found["doubts"] == ["nothing was sent: the connector echo answers by itself"]
     for missing in ("conversations/1/turns/9/request", "conversations/99/turns/1/request"):
         assert (await client.get(path(session, missing))).status_code == 404
 

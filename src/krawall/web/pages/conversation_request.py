@@ -53,7 +53,7 @@ def request_page(
         f"{title} of conversation {number}",
         ui.page_header(title, about=f"of conversation {number}", actions=ui.button("To the replay", symbol="arrow-left", href=f"{talk}#turn-{found.turn}")),
         ui.card("Request", _raw(found)),
-        ui.card("Reply", ui.code(record_text(records), label=f"Log record of turn {found.turn}")),
+        ui.card("Reply", h.p(".muted")["As the log has it: texts and numbers, no bytes."], ui.code(record_text(records), label=f"Log record of turn {found.turn}")),
         crumbs=[("Sessions", "/sessions"), (name, home), (f"Conversation {number}", talk), (title, "")],
     )  # fmt: skip
 
@@ -64,13 +64,17 @@ def _raw(found: Rebuilt) -> h.Element:
     return h.div(".raw", id="raw")[
         h.p(".row")[
             ui.badge("Rebuilt", "info"),
-            h.span(".muted")[f"from the plan and the log, with {many(found.history, 'earlier message')}. Secrets are hidden."],
+            h.span(".muted")[f"from the plan and the log, {_with(found.history)}. Secrets are hidden."],
         ],
         [ui.notice(sentence(each) + ".", "warn") for each in found.doubts],
         head and ui.code(f"{line}\n{head}", label=f"Head of request {found.turn}"),
         not head and line and h.p(".muted")["To ", h.code[line]],
         ui.code(found.body, label=f"Body of request {found.turn}"),
     ]  # fmt: skip
+
+
+def _with(history: int) -> str:
+    return f"with {many(history, 'earlier message')}" if history else "without earlier messages"
 
 
 def record_text(records: Sequence[Mapping[str, Any]]) -> str:

@@ -63,7 +63,7 @@ def _turn(turn: Turn, records: Sequence[Record], at_ms: float, raw: str) -> h.El
     times = {
         "data-begin": f"{turn.begin_ms:.3f}",
         "data-end": f"{turn.end_ms:.3f}",
-        "data-tries": str(len(turn.attempts)),
+        "data-state": f"{len(turn.attempts)} {len(turn.checks)} {len(turn.anomalies)}",
         "data-first": None if last.first_ms is None else f"{last.first_ms:.3f}",
     }
     ahead = " ahead" * (turn.begin_ms > at_ms + NEAR_MS) + " answering" * (

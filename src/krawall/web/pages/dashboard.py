@@ -16,7 +16,7 @@ from krawall.web.answers import is_partial, show
 from krawall.web.frame import Frame, frame_of
 from krawall.web.pages.activity import activity
 from krawall.web.pages.dashboard_day import day
-from krawall.web.pages.dashboard_live import live_card, workers_card
+from krawall.web.pages.dashboard_live import live_card, none_alive, workers_card
 from krawall.web.pages.session_form import Offer, quick_execute
 from krawall.web.pages.session_start import offer_of
 from krawall.web.ui.icons import Icon
@@ -61,11 +61,15 @@ def dashboard_page(
         ui.page_header(
             "Dashboard",
             marks=h.span(".stale", id="away", role="status"),
-            actions=ui.button("New target", symbol="plus", href="/targets/new", key="n") if frame.may_run else None,
+            actions=ui.button("New target", symbol="plus", href="/targets/new", key="n")
+            if frame.may_run and done[0]
+            else None,
         ),
         quick_execute(offer) if offer and frame.may_run else None,
         h.div(follow)[
+            none_alive(found) if played else None,
             None if all(done) else _first_steps(done, frame.may_run),
+            None if played else none_alive(found),
             live_card(found.live, now_ns) if played else None,
             day(found) if played else None,
             h.div(".cols")[
@@ -109,7 +113,12 @@ def _first_steps(done: tuple[bool, bool, bool], may_run: bool) -> h.Element:
                     h.div(".words")[h.h3[title, ready and h.span(".sr")[" (done)"]], h.p(".muted")[about]],
                     not ready
                     and may_run
-                    and ui.button(label, kind="primary" if number == next_step else "plain", href=href),
+                    and ui.button(
+                        label,
+                        kind="primary" if number == next_step else "plain",
+                        href=href,
+                        key="" if done[0] else "n" * (number == 0),
+                    ),
                 ]
                 for number, (ready, (title, about, symbol, label, href)) in enumerate(zip(done, steps, strict=True))
             ]

@@ -70,6 +70,11 @@ def _progress(each: Live) -> h.Node:
     ]  # fmt: skip
 
 
+def none_alive(found: Dashboard) -> h.Node:
+    """Return what to do when no worker is alive; nothing when one is."""
+    return None if alive(found.workers) else _none_alive()
+
+
 def workers_card(found: Dashboard, now_ns: int) -> h.Element:
     """Return how the workers are, and how many jobs are under way."""
     living = {each.id for each in alive(found.workers)}
@@ -77,12 +82,9 @@ def workers_card(found: Dashboard, now_ns: int) -> h.Element:
     shown += [each for each in found.workers if each.id not in living][:AWAY_SHOWN]
     places = sum(each.slots for each in found.workers if each.id in living)
     aside = [h.span[f"{many(found.active_jobs, 'active job')}, {many(places, 'place')}"]]
-    content: list[h.Node] = []
-    if not living:
-        content.append(h.div(".in")[_none_alive()])
-    if shown:
-        content.append(_workers(shown, living, now_ns))
-    return ui.card("Workers", content, flush=True, aside=aside)
+    if not shown:
+        return ui.card("Workers", h.p(".muted")["No worker has been heard of yet."], aside=aside)
+    return ui.card("Workers", _workers(shown, living, now_ns), flush=True, aside=aside)
 
 
 def _none_alive() -> h.Element:

@@ -50,7 +50,7 @@ class ConversationReplay extends HTMLElement {
     this.looking ||= window.setTimeout(() => { this.looking = 0; this.renew().catch(() => undefined); }, LOOK_MS - Math.min(LOOK_MS, performance.now() - (this.looked ?? 0)));
   }
 
-  /** Take over the turns that are new or have another attempt, and what sums them up. Who has gone back stays where they are. */
+  /** Take over the turns that are new or stand otherwise now, and what sums them up. Who has gone back stays where they are. */
   async renew() {
     this.looked = performance.now();
     const answer = await fetch(location.pathname);
@@ -59,7 +59,7 @@ class ConversationReplay extends HTMLElement {
     const atEnd = (this.at ?? 0) >= (this.span ?? 0) - NEAR_MS && !this.hasAttribute("playing"), before = this.turns?.length;
     for (const part of newer.querySelectorAll(".turn")) {
       const own = one(`#${part.id}`, this);
-      if (own && own.dataset.tries === part.getAttribute("data-tries")) continue;
+      if (own && own.dataset.state === part.getAttribute("data-state")) continue;
       if (own) own.replaceWith(part); else one(".talk", this)?.append(part);
       /** @type {any} */ (window).htmx?.process(part);
     }
