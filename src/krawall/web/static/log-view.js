@@ -4,7 +4,7 @@
 import { one, toast } from "./app.js";
 import { ms } from "./chart-kinds.js";
 
-const ROW = 28, LIMIT = 200, KEPT = 50, FOLLOW_MS = 500, AGAIN_MS = 1000, MOST_ROWS = 1_000_000, SPARE = 12;
+const ROW = 28, LIMIT = 200, KEPT = 50, FOLLOW_MS = 500, AGAIN_MS = 1000, MOST_ROWS = 1_000_000, SPARE = 4;
 
 class LogView extends HTMLElement {
   pages = /** @type {Map<number, any[]>} */ (new Map());
@@ -28,12 +28,14 @@ class LogView extends HTMLElement {
   body = Object.assign(document.createElement("div"), { className: "log-body", tabIndex: 0 });
   space = Object.assign(document.createElement("div"), { className: "log-space" });
   jump = Object.assign(document.createElement("button"), { type: "button", className: "btn small jump", textContent: "Jump to newest", hidden: true });
+  none = Object.assign(document.createElement("p"), { className: "log-none" });
+  /** The rows in the page, by their place; `full`: the message was there. @type {Map<number, {line: HTMLElement, full: boolean}>} */ drawn = new Map();
   /** @type {HTMLElement} */ bar = this;
   connectedCallback() {
     this.path = `/api/v1/sessions/${this.getAttribute("session")}/messages`;
     this.following = this.hasAttribute("follow");
     for (const [name, value] of [["role", "log"], ["aria-live", "off"], ["aria-label", "Messages of the session"]]) this.body.setAttribute(name, value);
-    this.body.append(this.space);
+    this.body.append(this.none, this.space);
     this.replaceChildren(this.body, this.jump);
     this.body.addEventListener("scroll", () => this.moved(), { passive: true });
     this.jump.addEventListener("click", () => { this.following = true; this.toEnd(); });
@@ -52,6 +54,7 @@ class LogView extends HTMLElement {
     this.asked = new URLSearchParams(Object.entries({ search: this.filter("q"), error: this.filter("error"), step: this.filter("step") }).filter(([, v]) => v));
     this.filtered = this.asked.size > 0;
     this.turn += 1;
+    this.clear();
     this.pages = new Map(); this.counted = new Map(); this.found = []; this.next = 0; this.total = 0; this.told = -1; this.waiting = new Set();
     this.body.scrollTop = 0;
     await (this.filtered ? this.more() : this.load(0));
@@ -112,12 +115,15 @@ class LogView extends HTMLElement {
   /** @param {number} total */
   grow(total) {
     this.total = Math.max(total, this.filtered ? 0 : this.total);
-    this.first = Math.max(0, this.total - MOST_ROWS);
+    const first = Math.max(0, this.total - MOST_ROWS);
+    if (first !== this.first) this.clear();
+    this.first = first;
     this.space.style.height = `${Math.max(1, this.total - this.first) * ROW}px`;
     const words = one("#log-count", this.bar), plus = this.filtered && this.next !== null ? " or more" : "";
     if (words) words.textContent = `${this.total.toLocaleString("en")}${plus} message${this.total === 1 ? "" : "s"}`;
     this.draw();
   }
+  clear() { this.drawn.clear(); this.space.replaceChildren(); }
   toEnd() { this.body.scrollTop = this.body.scrollHeight; this.draw(); }
   moved() {
     const below = this.body.scrollHeight - this.body.scrollTop - this.body.clientHeight;
@@ -140,10 +146,16 @@ class LogView extends HTMLElement {
     return { from, to: Math.min(this.total - this.first, from + Math.ceil(this.body.clientHeight / ROW) + 2 * SPARE) };
   }
   draw() {
-    const { from, to } = this.shown(), rows = [];
-    for (let at = from; at < to; at++) rows.push(this.line(this.first + at, at));
-    this.space.replaceChildren(...rows);
-    if (!this.total) this.space.append(Object.assign(document.createElement("p"), { className: "log-none", textContent: this.filtered ? "No message fits." : "No messages yet." }));
+    const { from, to } = this.shown();
+    for (const [at, { line, full }] of this.drawn) if (at < from || at >= to || (!full && this.row(this.first + at))) { line.remove(); this.drawn.delete(at); }
+    let after = null;
+    for (let at = to - 1; at >= from; at--) {
+      const line = this.drawn.get(at)?.line ?? this.line(this.first + at, at);
+      if (!line.isConnected) this.space.insertBefore(line, after);
+      this.drawn.set(at, { line, full: !!this.row(this.first + at) });
+      after = line;
+    }
+    this.none.textContent = this.total ? "" : this.filtered ? "No message fits." : "No messages yet.";
     if (this.filtered) { if (to >= this.total) this.more(); return; }
     const last = Math.floor(Math.max(0, this.total - 1) / LIMIT), top = Math.floor((this.first + from) / LIMIT), bottom = Math.floor((this.first + Math.max(from, to - 1)) / LIMIT);
     for (const page of [...Array(bottom - top + 1).keys()].map(n => top + n).concat(bottom + 1, top - 1))  // what is in sight, then a page each way
