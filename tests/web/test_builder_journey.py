@@ -110,7 +110,9 @@ def keys(page: Page, *each: str) -> None:
 
 def test_looks(page: Page, pages, violations: Callable[[Page], list[str]], shot: Callable[[Page, str], None]):
     editing = pages.do(lambda app: app.drafts.open(None, "local", template="branching"))
-    wrong = pages.do(lambda app: app.drafts.edit(editing.id, "local", "Edit", lambda draft: draft.add("loop", "s9/else")[0]))
+    wrong = pages.do(
+        lambda app: app.drafts.edit(editing.id, "local", "Edit", lambda draft: draft.add("loop", "s9/else")[0])
+    )
     for theme in ("light", "dark"):
         page.add_init_script(f"localStorage.setItem('theme', '{theme}')")
         for width in (1440, 390):
