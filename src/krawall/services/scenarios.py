@@ -60,6 +60,7 @@ class Scenarios:
         self._house = House(tuple(rules.allow_env))
         self._planner = Planner(store, rules)
         self._stage = asyncio.Lock()
+        self._shown: dict[str, tuple[Template, Preview]] = {}
         prepare()
 
     def templates(self) -> list[TemplateInfo]:
@@ -71,6 +72,13 @@ class Scenarios:
         text = registry.data_text("templates", name)
         body = read_authored(DocumentKind.scenario, text, House(), label=f"template {name}").body
         return Template(catalogue.info(name), text, body)
+
+    async def shown(self, name: str) -> tuple[Template, Preview]:
+        """Return a template and its first conversation; both are made once, as templates do not change. Raises NotFound."""
+        if name not in self._shown:
+            found = await asyncio.to_thread(self.template, name)
+            self._shown[name] = found, await self.preview(StartSession(scenario=found.body))
+        return self._shown[name]
 
     async def validate(self, given: dict[str, Any] | str) -> Validation:
         """Return what is wrong with a scenario, at every place; nothing is sent and no host is looked up."""

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import quote
 
-import htpy as h
 from fastapi import APIRouter, Form, Request, Response
 
 from krawall.api.auth import Reader, Runner
@@ -21,17 +20,22 @@ from krawall.model.kept import DocumentKind, Kept
 from krawall.services.documents import to_yaml
 from krawall.services.scenarios import Validation
 from krawall.services.shelf import SORTS, shelf
-from krawall.services.starting import StartSession
 from krawall.web import ui
 from krawall.web.answers import go, is_partial, show
 from krawall.web.frame import frame_of
 from krawall.web.pages.builder_view import View, place
 from krawall.web.pages.scenario_preview import in_words, shown, tried, try_result
 from krawall.web.pages.scenario_template import template_page
-from krawall.web.pages.scenarios_list import PAGE, duplicate_form, scenarios_page
+from krawall.web.pages.scenarios_list import (
+    PAGE,
+    delete_form,
+    duplicate_form,
+    question,
+    question_page,
+    scenarios_page,
+)
 
 KIND = DocumentKind.scenario
-PREVIEWED = 1
 router = APIRouter()
 
 
@@ -68,10 +72,7 @@ def read_query(query: Mapping[str, str]) -> dict[str, str]:
 @router.get("/scenarios/templates/{name}", name="web_template")
 async def template(request: Request, caller: Reader, name: str) -> Response:
     """Show a template: what it will say, what it takes, how it is written."""
-    app = app_of(request)
-    found = await asyncio.to_thread(app.scenarios.template, name)
-    preview = await app.scenarios.preview(StartSession(scenario=found.body), PREVIEWED)
-    return show(request, template_page(frame_of(request), found, preview))
+    return show(request, template_page(frame_of(request), *await app_of(request).scenarios.shown(name)))
 
 
 @router.get("/scenarios/{id}/export", name="web_export_scenario")
@@ -86,6 +87,13 @@ async def export(request: Request, caller: Reader, id: str) -> Response:
 # what can be done -------------------------------------------------------------------------------------------------------
 
 
+@router.get("/scenarios/{id}/duplicate", name="web_ask_copy")
+async def ask_copy(request: Request, caller: Runner, id: str) -> Response:
+    """Ask what the copy is called."""
+    kept = await app_of(request).documents.get(KIND, id)
+    return _copy_asked(request, kept, f"{kept.name} copy")
+
+
 @router.post("/scenarios/{id}/duplicate", name="web_duplicate_scenario")
 async def duplicate(request: Request, caller: Runner, id: str, name: Annotated[str, Form()] = "") -> Response:
     """Keep a copy under the name that was typed."""
@@ -94,17 +102,16 @@ async def duplicate(request: Request, caller: Runner, id: str, name: Annotated[s
     try:
         made = await documents.duplicate(KIND, id, typed, caller.name)
     except (Conflict, DocumentError) as error:
-        return _duplicate_again(request, kept, name, in_words(error) if typed else "Give the copy a name")
+        return _copy_asked(request, kept, name, in_words(error) if typed else "Give the copy a name")
     return go(request, f"/scenarios/{made.id}", f"Made {made.name}")
 
 
-def _duplicate_again(request: Request, kept: Kept, name: str, error: str) -> Response:
+def _copy_asked(request: Request, kept: Kept, name: str, error: str = "") -> Response:
+    title, status = f"Duplicate {kept.name}", 422 if error else 200
     if is_partial(request):
-        return show(request, duplicate_form(kept.id, name, error, dialog=f"dup-{kept.id}"), 422)
-    form = h.section(".card.narrow.asks")[duplicate_form(kept.id, name, error)]
-    crumbs = [("Scenarios", "/scenarios"), (kept.name, f"/scenarios/{kept.id}"), ("Duplicate", "")]
-    title = f"Duplicate {kept.name}"
-    return show(request, ui.page(frame_of(request), title, ui.page_header(title), form, crumbs=crumbs), 422)
+        form = duplicate_form(kept, name, error, dialog=True)
+        return show(request, form if error else question(title, form), status)
+    return show(request, question_page(frame_of(request), kept, title, duplicate_form(kept, name, error)), status)
 
 
 @router.post("/scenarios/{id}/archive", name="web_archive_scenario")
@@ -119,6 +126,16 @@ async def unarchive(request: Request, caller: Runner, id: str) -> Response:
     """Put a scenario back into the list."""
     kept = await app_of(request).documents.archive(KIND, id, caller.name, False)
     return go(request, "/scenarios", f"Restored {kept.name}")
+
+
+@router.get("/scenarios/{id}/delete", name="web_ask_delete_scenario")
+async def ask_delete(request: Request, caller: Runner, id: str) -> Response:
+    """Say what goes with a scenario, and ask."""
+    kept = await app_of(request).documents.get(KIND, id)
+    title = f"Delete {kept.name}?"
+    if is_partial(request):
+        return show(request, question(title, delete_form(kept, dialog=True)))
+    return show(request, question_page(frame_of(request), kept, title, delete_form(kept)))
 
 
 @router.post("/scenarios/{id}/delete", name="web_delete_scenario")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import htpy as h
 
 from krawall.conduct.words import many
+from krawall.model.kept import Kept
 from krawall.services.catalogue import TemplateInfo
 from krawall.services.shelf import Facts, Shelf, Shelved
 from krawall.web import ui
@@ -15,6 +16,8 @@ from krawall.web.ui.icons import Icon
 from krawall.web.urls import address, turned
 
 PAGE = 50
+ASKED = "asked"
+"""The dialog that asks before something is done with a row. It stands outside of the list, which follows others."""
 NAME = "name"
 _ABOUT = "Conversations with chatbots: what is said, in what order, and what has to come back."
 _DOWN_FIRST = ("steps", "messages", "used", "changed")
@@ -34,6 +37,7 @@ def scenarios_page(frame: Frame, found: Shelf, templates: Sequence[TemplateInfo]
         ui.page_header("Scenarios", about=_ABOUT, actions=_actions() if frame.may_run else None),
         _bar(found, now) if some else None,
         _list(frame, found, now, now_ns) if some else None,
+        _dialog(),
         h.section(".stack", aria_labelledby="templates")[
             h.h2(id="templates")["Templates" if some else "Begin with a template"],
             h.ul(".shelf")[[_template(frame, each) for each in templates]],
@@ -93,8 +97,7 @@ def _list(frame: Frame, found: Shelf, now: Now, now_ns: int) -> h.Element:
         "Scenarios", columns, [_row(frame, each, now_ns) for each in found.rows],
         sort=now.get("sort", NAME), link=link, actions=True, choose=True,
     )  # fmt: skip
-    asked = [_asked(each) for each in found.rows] if frame.may_run else None
-    return h.div(follow)[ui.card("", table, _pager(found, now), flush=True), asked]
+    return h.div(follow)[ui.card("", table, _pager(found, now), flush=True)]
 
 
 def _nothing(now: Now) -> h.Element:
@@ -138,54 +141,61 @@ def _row(frame: Frame, each: Shelved, now_ns: int) -> ui.Row:
 
 
 def deeds(frame: Frame, id: str, archived: bool) -> list[ui.Item | None]:
-    """Return what can be done with a kept scenario. The dialogs that it names are `asked`."""
+    """Return what can be done with a kept scenario. Some of it asks first, in the dialog `ASKED`."""
     base = f"/scenarios/{id}"
     export = ui.Item("Export YAML", "download", href=f"{base}/export", download=True)
     if not frame.may_run:
         return [export]
     return [
         ui.Item("Start session", "play", href=f"/sessions/new?scenario={id}"),
-        ui.Item("Duplicate", "copy", opens=f"dup-{id}"),
+        ui.Item("Duplicate", "copy", href=f"{base}/duplicate", brings=ASKED),
         export,
         ui.Item("Restore", "archive-restore", action=f"{base}/unarchive") if archived else ui.Item("Archive", "archive", action=f"{base}/archive"),
         None,
-        ui.Item("Delete scenario", "trash-2", opens=f"del-{id}", danger=True),
+        ui.Item("Delete scenario", "trash-2", href=f"{base}/delete", brings=ASKED, danger=True),
     ]  # fmt: skip
 
 
-def _asked(each: Shelved) -> h.Node:
-    return asked(each.kept.id, each.kept.name, each.kept.revision)
+def _dialog() -> h.Element:
+    return h.dialog(".dialog", id=ASKED, aria_labelledby="asked-title", closedby="any")
 
 
-def asked(id: str, name: str, revision: int) -> h.Element:
-    """Return the dialogs of one scenario: what its copy is called, and whether it is to go. They stay open when the list changes."""
-    goes = f"Its {many(revision, 'revision')} {'goes' if revision == 1 else 'go'} with it."
-    copy = f"dup-{id}"
-    return h.div(id=f"asked-{id}", hx_morph_skip=True)[
-        h.dialog(".dialog", id=copy, aria_labelledby=f"{copy}-title", closedby="any")[
-            h.header[h.h2(id=f"{copy}-title")[f"Duplicate {name}"]], duplicate_form(id, f"{name} copy", dialog=copy)
-        ],
-        ui.confirm(
-            f"del-{id}", f"Delete {name}?", action=f"/scenarios/{id}/delete", deed="Delete scenario",
-            consequence=h.p[f"{goes} Sessions keep what they were started with."],
-        ),
-    ]  # fmt: skip
+def question_page(frame: Frame, kept: Kept, title: str, form: h.Element) -> h.Element:
+    """Return a question as a page of its own, for browsers without scripts."""
+    crumbs = [("Scenarios", "/scenarios"), (kept.name, f"/scenarios/{kept.id}"), (title.split()[0].rstrip("?"), "")]
+    return ui.page(frame, title, ui.page_header(title), h.section(".card.narrow.asks")[form], crumbs=crumbs)
 
 
-def duplicate_form(id: str, name: str, error: str = "", *, dialog: str = "") -> h.Element:
-    """Return the form that asks what the copy is called. `dialog`: the one that it stands in, else it is a page's."""
-    cancel = (
-        h.button(".btn", type="button", commandfor=dialog, command="close")["Cancel"]
-        if dialog
-        else ui.button("Cancel", href=f"/scenarios/{id}")
+def question(title: str, form: h.Element) -> h.Node:
+    """Return a question as the dialog `ASKED` shows it."""
+    return [h.header[h.h2(id="asked-title")[title]], form]
+
+
+def _cancel(id: str, dialog: bool, *, first: bool = False) -> h.Renderable:
+    if not dialog:
+        return ui.button("Cancel", href=f"/scenarios/{id}")
+    return h.button(".btn", type="button", commandfor=ASKED, command="close", autofocus=first)["Cancel"]
+
+
+def duplicate_form(kept: Kept, name: str, error: str = "", *, dialog: bool = False) -> h.Element:
+    """Return the form that asks what the copy is called."""
+    field = ui.field(
+        "Name of the copy", "name", name, required=True, error=error, more={"maxlength": "200", "autofocus": True}
     )
     return ui.form(
-        f"/scenarios/{id}/duplicate",
-        h.div(".in")[
-            ui.field("Name of the copy", "name", name, required=True, error=error, id=f"name-{id}", more={"maxlength": "200"})
-        ],
-        h.footer[cancel, ui.button("Duplicate", kind="primary", symbol="copy", submit=True)],
-        id=f"copy-{id}",
+        f"/scenarios/{kept.id}/duplicate",
+        h.div(".in")[field],
+        h.footer[_cancel(kept.id, dialog), ui.button("Duplicate", kind="primary", symbol="copy", submit=True)],
+    )  # fmt: skip
+
+
+def delete_form(kept: Kept, *, dialog: bool = False) -> h.Element:
+    """Return the form that says what goes with a scenario. Focus begins on Cancel."""
+    goes = f"Its {many(kept.revision, 'revision')} {'goes' if kept.revision == 1 else 'go'} with it."
+    return ui.form(
+        f"/scenarios/{kept.id}/delete",
+        h.div(".in")[h.p[f"{goes} Sessions keep what they were started with."]],
+        h.footer[_cancel(kept.id, dialog, first=True), ui.button("Delete scenario", kind="danger", symbol="trash-2", submit=True)],
     )  # fmt: skip
 
 

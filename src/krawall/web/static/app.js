@@ -39,8 +39,10 @@ export function toast(text, { tone = "ok", hint = "", again } = {}) {
   shown();
 }
 
-/** Bring toasts above everything, dialogs included, and let those go that need not stay. */
+/** Bring toasts above everything and let those go that need not stay. What is outside of a modal dialog cannot be pressed, so they are in it. */
 function shown() {
+  const place = [...document.querySelectorAll("dialog:modal")].at(-1) ?? document.body;
+  if (toasts && toasts.parentElement !== place) place.append(toasts);
   if (!toasts?.childElementCount) return;
   if (toasts.matches(":popover-open")) toasts.hidePopover();
   toasts.showPopover();
@@ -59,6 +61,7 @@ toasts?.addEventListener("click", event => {
   const target = /** @type {Element} */ (event.target);
   if (target.closest("[data-close]")) { target.closest(".toast")?.remove(); if (!toasts.childElementCount) toasts.hidePopover(); }
 });
+document.addEventListener("close", shown, true);
 shown();
 
 // theme and sidebar -----------------------------------------------------------------------------------------------------
@@ -145,8 +148,11 @@ document.addEventListener("htmx:finally:request", event => {
   one("#busy")?.classList.remove("on");
   for (const each of document.querySelectorAll("[aria-busy]")) each.removeAttribute("aria-busy");
 });
-document.addEventListener("htmx:after:swap", () => {
+document.addEventListener("htmx:after:swap", event => {
   localise();
+  if (!toasts?.isConnected) shown();  // the answer took the place of the dialog that they were in
+  const into = /** @type {any} */ (event).detail.ctx?.target;
+  if (into instanceof HTMLDialogElement && !into.open) into.showModal();  // what was asked for is there
   const wrong = one("form [aria-invalid=true], form [role=alert]");
   if (wrong && !wrong.closest("[data-seen]")) { wrong.setAttribute("data-seen", ""); wrong.focus(); }
 });
@@ -154,7 +160,9 @@ document.addEventListener("htmx:after:swap", () => {
 /** Say why a request failed, and offer to try again. What was typed stays where it is. @param {any} ctx @param {string} text @param {string} [why] */
 function failed(ctx, text, why = "") {
   const source = ctx?.sourceElement;
-  const again = source?.isConnected ? () => source.matches("form") ? source.requestSubmit() : source.click?.() : undefined;
+  const trigger = source?.getAttribute("hx-trigger") ?? "click", event = trigger.split(/[\s,]/)[0];
+  const repeat = () => source.matches("form") ? source.requestSubmit() : event === "click" ? source.click() : source.dispatchEvent(new CustomEvent(event));
+  const again = source?.isConnected && !trigger.includes("from:") ? repeat : undefined;
   if (!source?.closest("#palette")) toast(text, { tone: "bad", hint: why, again });
 }
 document.addEventListener("htmx:response:error", event => {

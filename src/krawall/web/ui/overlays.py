@@ -48,12 +48,16 @@ def confirm(id: str, title: str, *, consequence: h.Node, action: str, deed: str,
 
 @dataclass(frozen=True)
 class Item:
-    """One line of a menu: a link, a button that opens a dialog, or a form of one button."""
+    """One line of a menu: a link, a button that opens a dialog, or a form of one button.
+
+    `brings`: a dialog that a link's answer is put into, and which then opens; without scripts the link leads to a page.
+    """
 
     label: str
     symbol: Icon
     href: str = ""
     opens: str = ""
+    brings: str = ""
     action: str = ""
     download: bool = False
     danger: bool = False
@@ -91,9 +95,10 @@ def _item(menu_id: str, item: Item) -> h.Node:
     if item.opens:
         attributes: dict[str, str | None] = {"type": "button", "role": "menuitem", "class": classes, "tabindex": "-1"}
         return h.button({**attributes, "commandfor": item.opens, "command": "show-modal"})[inside]
-    return h.a({"href": item.href, "role": "menuitem", "class": classes, "tabindex": "-1", "download": item.download})[
-        inside
-    ]
+    link: dict[str, str | bool | None] = {"href": item.href, "role": "menuitem", "class": classes, "tabindex": "-1"}
+    if item.brings:
+        link |= {"hx-get": item.href, "hx-target": f"#{item.brings}", "hx-swap": "innerHTML", "aria-haspopup": "dialog"}
+    return h.a({**link, "download": item.download})[inside]
 
 
 def toast(text: str, tone: Literal["ok", "bad", "info"] = "ok") -> h.Element:
