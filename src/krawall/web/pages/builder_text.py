@@ -38,7 +38,7 @@ def text_tab(view: View) -> h.Element:
             ],
             h.noscript[ui.button("Take in", submit=True)] if view.may_edit else None,
             partial=False,
-            more={"hx-post": action(view, "yaml"), "hx-trigger": "input delay:400ms, change", "class": "sheet-form"} if view.may_edit else {},
+            more={"hx-post": action(view, "yaml"), "hx-trigger": "input delay:400ms, change, submit", "class": "sheet-form"} if view.may_edit else {},
         ),
         _state(view, text),
     ]  # fmt: skip
