@@ -122,7 +122,7 @@ class LiveSession extends HTMLElement {
   }
   /** Show a part of the time in all charts; nothing of it: all, or the newest. Kept in the address. @param {{from: number, to: number}} range */
   zoom({ from, to }) {
-    this.range = to - from >= 1 ? { from: Math.max(0, Math.floor(from)), to: Math.ceil(to) } : { from: 0, to: 0 };
+    this.range = to - from >= 1 ? { from: Math.max(0, Math.round(from)), to: Math.round(to) } : { from: 0, to: 0 };
     const url = new URL(location.href);
     for (const [name, at] of Object.entries(this.range)) if (this.range.to) url.searchParams.set(name, String(at)); else url.searchParams.delete(name);
     history.replaceState(history.state, "", url);

@@ -29,6 +29,7 @@ class TimeChart extends HTMLElement {
   /** @type {any} */ chart = null;
   reading = Object.assign(document.createElement("output"), { className: "reading" });
   said = "";
+  dragging = false;
   turned = () => this.again();
   pressed = () => this.asTable(this.button?.getAttribute("aria-pressed") !== "true");
   connectedCallback() {
@@ -152,15 +153,20 @@ class TimeChart extends HTMLElement {
       ],
       series: [{}, ...series],
       bands: kind.bands ? lines.slice(1).map((_, n) => ({ series: [n + 1, n + 2], fill: faded(colour(lines[n].colour), 0.13) })) : [],
-      hooks: { setCursor: [(/** @type {any} */ u) => this.read(u)], setSelect: [(/** @type {any} */ u) => this.chosen(u)], ready: [(/** @type {any} */ u) => u.over.addEventListener("dblclick", () => this.range(0, 0))] },
+      hooks: { setCursor: [(/** @type {any} */ u) => this.read(u)], setSelect: [(/** @type {any} */ u) => this.chosen(u)], ready: [(/** @type {any} */ u) => this.ready(u.over)] },
     };
+  }
+  /** @param {HTMLElement} over */
+  ready(over) {
+    over.addEventListener("mousedown", () => { this.dragging = true; });
+    over.addEventListener("dblclick", () => this.range(0, 0));
   }
   /** What was dragged over is the range of all charts. @param {any} u */
   chosen(u) {
-    const { left, width } = u.select;
-    if (width <= 4) return;
-    u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-    this.range(u.posToVal(left, "x"), u.posToVal(left + width, "x"));
+    const { left, width } = u.select, range = [u.posToVal(left, "x"), u.posToVal(left + width, "x")], own = this.dragging;
+    this.dragging = false;  // the other charts, linked by their cursors, are told the same
+    if (width) u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+    if (own && width > 4) this.range(range[0], range[1]);
   }
   /** @param {number} from @param {number} to */
   range(from, to) { this.dispatchEvent(new CustomEvent("range", { bubbles: true, detail: { from, to } })); }
