@@ -129,3 +129,41 @@ async def test_who_may_only_look_may_validate_and_not_rehearse(client, viewer):
     assert (await viewer.post("/scenarios/preview", json={"scenario": SCENARIO})).status_code == 403
     for method, path in (("GET", "/templates"), ("POST", "/scenarios/validate"), ("POST", "/scenarios/preview")):
         assert (await client.request(method, path, json={"body": SCENARIO})).status_code == 401
+
+
+async def test_one_conversation_is_really_played(client):
+    wanted = {
+        "scenario": {"name": "a", "steps": ["Hello", {"loop": 30, "steps": ["More"]}]},
+        "seed": 7,
+        "persona": "echo",
+    }
+    found = (await client.post("/scenarios/try", json=wanted)).json()
+    turns = found["replay"]["turns"]
+    assert (found["persona"], found["seed"], len(turns)) == ("echo", 7, 20)
+    assert (turns[0]["said"], turns[0]["heard"], turns[0]["attempts"][0]["status"]) == ("Hello", "Hello", 200)
+    assert turns[0]["attempts"][0]["ttft_ms"] > 0
+    assert "after 20 messages" in found["ended"]
+
+
+async def test_trying_leaves_the_scenarios_own_target_alone(client):
+    wanted = {
+        "scenario": {"name": "a", "steps": ["Hello"], "target": {"preset": "mock", "url": "http://127.0.0.1:9/nobody"}}
+    }
+    found = (await client.post("/scenarios/try", json=wanted)).json()
+    assert (found["replay"]["outcome"], found["ended"]) == ("completed", "")
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        ({"scenario": "gone"}, 404),
+        ({"scenario": {"name": "a", "steps": []}}, 422),
+        ({"scenario": "template:branching", "persona": "nobody"}, 422),
+    ],
+)
+async def test_what_cannot_be_tried(client, request_, status):
+    assert (await client.post("/scenarios/try", json=request_)).status_code == status
+
+
+async def test_who_may_only_look_may_not_try(viewer):
+    assert (await viewer.post("/scenarios/try", json={"scenario": "template:branching"})).status_code == 403
