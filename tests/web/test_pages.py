@@ -52,6 +52,7 @@ def test_a_target_is_made_tested_revised_and_deleted(page: Page, pages, forgive,
     with mock_bot(pages) as url:
         page.goto("/")
         page.get_by_role("link", name="New target").first.click()
+        page.get_by_text("Change", exact=True).click()
         page.get_by_role("radio", name="Mock").check(force=True)
         page.get_by_text("More settings").click()
         page.get_by_label("Whole address").fill("no address")

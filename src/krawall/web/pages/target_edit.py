@@ -128,7 +128,7 @@ def _form(frame: Frame, draft: Draft, credentials: Sequence[str]) -> h.Element:
     return ui.form(
         action,
         ui.card(
-            title_of(draft.preset) if draft.preset else "Target",
+            "Target",
             h.div(".form")[
                 ui.problems(draft.problems),
                 h.input(type="hidden", name="preset", value=draft.of("preset")) if draft.preset else None,
