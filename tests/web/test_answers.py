@@ -88,9 +88,11 @@ def test_every_change_a_page_makes_can_be_made_by_the_api(pages):
         "web_create_target": "create_target", "web_revise_target": "revise_target", "web_target_deed": "archive_target",
         "web_duplicate_target": "duplicate_target", "web_revert_target": "revise_target",
         "web_preview_target": "preview_target", "web_pick_path": "preview_target", "web_test_draft": "test_target_draft", "web_detect_target": "detect_target",
-        "web_test_target": "test_target", "web_scenario_from_template": "create_scenario", "web_session_deed": "pause_session", "web_adjust_session": "adjust_session",
+        "web_test_target": "test_target", "web_session_deed": "pause_session", "web_adjust_session": "adjust_session",
         "web_start_session": "start_session",
-        "web_estimate_session": "preview_scenario", "web_log_in": "log_in", "web_log_out": "log_out",
+        "web_duplicate_scenario": "duplicate_scenario", "web_archive_scenario": "archive_scenario", "web_unarchive_scenario": "restore_scenario",
+        "web_delete_scenario": "delete_scenario", "web_restore_revision": "revise_scenario", "web_do_import": "import_documents", "web_try_scenario": "try_scenario",
+        "web_estimate_session": "preview_scenario", "web_begin_scenario": "create_scenario", "web_scenario_deed": "revise_scenario", "web_log_in": "log_in", "web_log_out": "log_out",
     }  # fmt: skip
     from krawall.api.app import make_api
     from krawall.web.pages import ROUTERS

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 
 import httpx2
 import pytest
 
+from krawall.model.account import Role
 from krawall.model.kept import DocumentKind
 
 KIND = DocumentKind.scenario
@@ -172,3 +174,21 @@ def test_one_conversation_is_really_played(client, shelf):
     assert "It came to its end" in page.text
     assert page.text.count('class="says target"') == 5
     assert "First token" in page.text
+
+
+def test_a_form_with_files_needs_its_token_too(pages):
+    """Once there is an account everybody has to log in, so this is the last test of the file."""
+
+    async def make_ada(app) -> None:
+        await app.accounts.create_user("ada", "correct horse battery", Role.admin, "test")
+
+    pages.do(make_ada)
+    with httpx2.Client(base_url=pages.url, headers={"Accept": "text/html,*/*"}) as client:
+        client.post("/login", data={"name": "ada", "password": "correct horse battery"})
+        token = re.search(r'name="csrf" value="([^"]+)"', client.get("/scenarios/import").text)
+        assert token
+        files = [("files", ("a.yaml", b"name: With a token\nsteps: [Hi]\n" + b"# long\n" * 20_000, "application/yaml"))]
+        for given, status in ((token[1], 200), ("guessed", 403)):
+            sent = client.post("/scenarios/import", data={"csrf": given, "text": ""}, files=files)
+            assert sent.status_code == status, sent.text[:2000]
+        assert client.post("/scenarios/import", files=files).status_code == 403
