@@ -77,14 +77,16 @@ def line(sheet: Sheet, shape: Line, name: str, path: str, *, bare: bool = False)
     }  # fmt: skip
     return ui.field(
         shape.label, name, text, kind="area" if tall else "text", help=shape.help or None, error=error, code=shape.code,
-        rows=max(shape.area, 1), id=_id(name), hidden_label=bare, more=more,
+        rows=max(shape.area, 1), id=_id(name), hidden_label=bare, quiet=True, more=more,
     )  # fmt: skip
 
 
 def _choice(sheet: Sheet, shape: Choice, name: str, path: str) -> h.Element:
     options = [*([("", shape.empty)] if shape.empty or not sheet.of(name) else []), *shape.options]
     error = sheet.error(path)
-    return ui.select(shape.label, name, options, sheet.of(name), help=shape.help or None, error=error, id=_id(name))
+    return ui.select(
+        shape.label, name, options, sheet.of(name), help=shape.help or None, error=error, id=_id(name), quiet=True
+    )
 
 
 def _switch(sheet: Sheet, shape: Switch, name: str, path: str) -> h.Node:
@@ -114,7 +116,7 @@ def _ways(sheet: Sheet, one_of: OneOf, way: Way | None, name: str, *, heard: str
         options = [("", one_of.empty or "Choose one"), *options]
     return [
         h.input(type="hidden", name=f"{under}was", value=way.id if way else ""),
-        ui.select(heard or one_of.label, f"{under}what", options, way.id if way else "", id=_id(f"{under}what"), hidden_label=bool(heard)),
+        ui.select(heard or one_of.label, f"{under}what", options, way.id if way else "", id=_id(f"{under}what"), quiet=True, hidden_label=bool(heard)),
     ]  # fmt: skip
 
 
@@ -131,7 +133,7 @@ def rest(sheet: Sheet, name: str, path: str, *, always: bool = False, help: str 
     error = why or "; ".join(filter(None, told))
     return [
         h.input(type="hidden", name=HAD, value=" ".join(_quoted(key) for key in keys)) if not name else None,
-        ui.field("Everything else, as YAML", field, text, kind="area", rows=4, code=True, error=error, help=help or None, id=_id(field)),
+        ui.field("Everything else, as YAML", field, text, kind="area", rows=4, code=True, error=error, help=help or None, id=_id(field), quiet=True),
     ]  # fmt: skip
 
 
@@ -233,7 +235,7 @@ def _framed(name: str, title: str, place: int, first: h.Node, inside: h.Node) ->
 def _drawn(sheet: Sheet, shape: Drawn, name: str, path: str) -> h.Node:
     drawn = sheet.of(f"{name}.what") == "drawn"
     options = [("value", "One value"), ("drawn", "Drawn from a list")]
-    what = ui.select("Is", f"{name}.what", options, "drawn" if drawn else "value", id=_id(f"{name}.what"))
+    what = ui.select("Is", f"{name}.what", options, "drawn" if drawn else "value", id=_id(f"{name}.what"), quiet=True)
     return [what, line(sheet, CHOICES if drawn else VALUE, f"{name}.value", path)]
 
 
@@ -249,7 +251,7 @@ def _limit(sheet: Sheet, shape: Limit, name: str, path: str) -> h.Node:
         h.input(type="hidden", name=f"{name}.was", value=metric),
         h.div(".limit")[
             [
-                ui.select(label, f"{name}.{part}", [(each, each) for each in options], sheet.of(f"{name}.{part}"), id=_id(f"{name}.{part}"))
+                ui.select(label, f"{name}.{part}", [(each, each) for each in options], sheet.of(f"{name}.{part}"), id=_id(f"{name}.{part}"), quiet=True)
                 for part, (label, options) in pick.items()
             ],
             line(sheet, Line("Limit", example=example(metric), code=True), f"{name}.limit", path),

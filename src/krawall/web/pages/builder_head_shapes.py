@@ -154,14 +154,14 @@ _PARTS: Mapping[str, Part] = {
     )
 }  # fmt: skip
 SECTIONS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
-    ("about", "What it is", "", ("name", "description", "category", "reading")),
-    ("talk", "Whom it talks to", "", ("target", "system", "window", "language", "seed")),
+    ("about", "What it is", "", ("name", "category", "description", "reading")),
+    ("talk", "Whom it talks to", "", ("target", "window", "language", "seed", "system")),
     ("values", "Variables and data", "", ("vars", "data", "env")),
     ("load", "Load", "How many conversations, and when they start.", ("load",)),
     ("thresholds", "Thresholds", "", ("thresholds",)),
     ("budget", "Budget", "Caps of one session; none is ever passed.", ("budget",)),
     ("timeouts", "Timeouts", "How long to wait, at most.", ("timeouts",)),
-    ("errors", "When something goes wrong", "", ("on_error",)),
+    ("errors", "Error policy", "What happens when a message fails.", ("on_error",)),
     ("inject", "Faults of our own", "", ("inject",)),
     ("sinks", "Sinks", "", ("sinks",)),
 )

@@ -45,12 +45,12 @@ def picker(names: Sequence[Name]) -> h.Element:
 
 
 def _name(name: Name) -> h.Element:
-    more = [name.about, f"for example {name.sample}" if name.sample else ""]
     return h.li[
         h.button(".name", type="button", data_insert=name.name, data_only=name.only_texts and "text")[
             h.code[name.name],
             name.maybe and ui.badge("maybe", "warn"),
-            h.small[", ".join(filter(None, more)), ". Some ways here give it no value." if name.maybe else None],
+            name.sample and h.span(".sample")[name.sample],
+            h.small[name.about, ". Some ways here give it no value." if name.maybe else None],
         ]
     ]
 

@@ -28,12 +28,12 @@ def settings(view: View) -> h.Element:
         ui.card(
             title,
             about and h.p(".help")[about],
+            picker(names_at(view.editing.draft, "")) if "system" in keys and view.may_edit else None,
             h.div(class_="grid-fields single" if len(keys) == 1 else "grid-fields")[[_part(sheet, parts[key]) for key in keys]],
             id=f"settings-{id}",
         )
         for id, title, about, keys in SECTIONS
     ]  # fmt: skip
-    names = picker(names_at(view.editing.draft, "")) if view.may_edit else None
     other = ui.card(
         "Everything else", h.div(".grid-fields")[rest(sheet, "", "", always=True, help=_REST)], id="settings-rest"
     )
@@ -45,7 +45,6 @@ def settings(view: View) -> h.Element:
             h.input(type="hidden", name="krawall", value=sheet.of("krawall")) if sheet.of("krawall") else None,
             left, cards, other,
         ),
-        names,
     ]  # fmt: skip
 
 

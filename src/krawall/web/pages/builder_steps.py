@@ -81,7 +81,7 @@ def _weights(view: View, node: Node, wrong: Sequence[Problem]) -> h.Element:
                 h.input(type="hidden", name="field", value="weight"),
                 ui.field(
                     f"Weight of {lane_title(node, lane).lower()}", "value", str((lane.item or {}).get("weight", 1)),
-                    kind="number", help=lane_about(node, lane).partition(", ")[2], id=f"i-weight-{at}",
+                    kind="number", help=lane_about(node, lane).partition(", ")[2], id=f"i-weight-{at}", quiet=True,
                     error="; ".join(each.message for each in wrong if each.field.endswith(f".{at}.weight")),
                 ),
             )

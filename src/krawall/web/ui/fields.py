@@ -27,10 +27,11 @@ def field(
     rows: int = 5,
     id: str = "",
     hidden_label: bool = False,
+    quiet: bool = False,
     disabled_because: str = "",
     more: Attributes | None = None,
 ) -> h.Element:
-    """Return one field with its label, help and error. `code`: in a monospaced face."""
+    """Return one field with its label, help and error. `code`: in a monospaced face; `quiet`: says not that it is optional."""
     id = id or _id(name)
     attributes = _describing(id, name, help, error, required, more)
     attributes["class"] = "input mono" if code else "input"
@@ -38,13 +39,15 @@ def field(
         attributes |= {"disabled": True, "aria-describedby": f"{id}-help"}
         help = disabled_because
     if kind == "area":
-        made: h.Node = h.textarea({**attributes, "rows": str(rows)})[value]
+        made: h.Node = h.textarea({**attributes, "rows": str(rows)})[
+            f"\n{value}" if value.startswith("\n") else value
+        ]  # browsers drop one
     else:
         spelling = {"spellcheck": "false", "autocapitalize": "none"} if kind in ("url", "password") or code else {}
         if kind == "number":  # a field of type number forgets what it cannot read
             kind, spelling = "text", {**spelling, "inputmode": "decimal"}
         made = h.input({"type": kind, "value": value, **spelling, **attributes})
-    return _row(label, id, made, help, error, required or kind == "search", hidden_label)
+    return _row(label, id, made, help, error, required or quiet or kind == "search", hidden_label)
 
 
 def select(
@@ -58,9 +61,10 @@ def select(
     required: bool = False,
     id: str = "",
     hidden_label: bool = False,
+    quiet: bool = False,
     more: Attributes | None = None,
 ) -> h.Element:
-    """Return a choice of one from a list. `options`: value and words."""
+    """Return a choice of one from a list. `options`: value and words; `quiet`: says not that it is optional."""
     id = id or _id(name)
     # Where nothing is one of the choices the browser must not refuse it: a filter for all, say. The server checks.
     attributes = _describing(id, name, help, error, required and all(each for each, _ in options), more)
@@ -70,7 +74,7 @@ def select(
         ],
         icon("chevron-down"),
     ]
-    return _row(label, id, chosen, help, error, required, hidden_label)
+    return _row(label, id, chosen, help, error, required or quiet, hidden_label)
 
 
 def switch(
