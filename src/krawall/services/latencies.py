@@ -13,6 +13,7 @@ from krawall.metrics.tally import Tally
 from krawall.model.base import Record
 from krawall.model.load import Phase
 from krawall.model.summary import Numbers
+from krawall.store.database import Transaction
 
 NAMES = ("latency", "ttft")
 _REMEMBERED = 8
@@ -30,10 +31,10 @@ class Times(Record, frozen=True):
 class Kept(Protocol):
     """Where the sessions' histograms are."""
 
-    async def ended(self, since_ns: int, until_ns: int) -> list[str]:
+    async def ended(self, since_ns: int, until_ns: int, tx: Transaction | None = None) -> list[str]:
         """Return the ids of the finished sessions of a stretch of time."""
 
-    async def latencies(self, since_ns: int, until_ns: int) -> list[bytes]:
+    async def latencies(self, since_ns: int, until_ns: int, tx: Transaction | None = None) -> list[bytes]:
         """Return what `kept` made of each."""
 
 
@@ -59,16 +60,16 @@ class Latencies:
         self._store = store
         self._known: OrderedDict[tuple[str, ...], Times] = OrderedDict()
 
-    async def over(self, since_ns: int, until_ns: int) -> Times:
+    async def over(self, since_ns: int, until_ns: int, tx: Transaction | None = None) -> Times:
         """Return the times of the finished sessions created from `since_ns` until before `until_ns`.
 
         Raises:
             Unavailable: the database is away.
         """
-        key = tuple(await self._store.ended(since_ns, until_ns))
+        key = tuple(await self._store.ended(since_ns, until_ns, tx))
         found = self._known.get(key)
         if found is None:
-            found = merged(await self._store.latencies(since_ns, until_ns)) if key else Times()
+            found = merged(await self._store.latencies(since_ns, until_ns, tx)) if key else Times()
         self._known[key] = found
         self._known.move_to_end(key)
         while len(self._known) > _REMEMBERED:

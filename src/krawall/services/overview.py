@@ -19,6 +19,7 @@ from krawall.queue.jobs import Jobs
 from krawall.queue.valkey import ServerFacts, facts
 from krawall.services import diagnosis
 from krawall.services.latencies import Latencies, Times
+from krawall.store.database import Transaction
 from krawall.store.listing import Statistics
 from krawall.store.store import Store
 from krawall.store.trouble import TargetTrouble, failing_targets
@@ -114,30 +115,30 @@ class Overview:
         Raises:
             Unavailable: the database is away.
         """
-        now = wall_ns()
-        counts = await self._counts()
-        recent = (await self._store.events.list(limit=RECENT)).items
-        return Dashboard(
-            live=await self.live(),
-            active_jobs=sum(states.get("active", 0) for states in counts.values()),
-            workers=await self.workers(),
-            day=await self._store.sessions.statistics(now - DAY_NS, now + 1),
-            day_before=await self._store.sessions.statistics(now - 2 * DAY_NS, now - DAY_NS),
-            times=await self._latencies.over(now - DAY_NS, now + 1),
-            times_before=await self._latencies.over(now - 2 * DAY_NS, now - DAY_NS),
-            failing=await failing_targets(self._store.database, now - DAY_NS, TROUBLED),
-            recent=recent,
-            names=await self._store.sessions.names({event.session for event in recent if event.session}),
-        )
+        now, counts, store = wall_ns(), await self._counts(), self._store
+        async with store.database.read() as tx:
+            recent = (await store.events.list(limit=RECENT, tx=tx)).items
+            return Dashboard(
+                live=await self.live(tx),
+                active_jobs=sum(states.get("active", 0) for states in counts.values()),
+                workers=await store.workers.list(tx),
+                day=await store.sessions.statistics(now - DAY_NS, now + 1, tx),
+                day_before=await store.sessions.statistics(now - 2 * DAY_NS, now - DAY_NS, tx),
+                times=await self._latencies.over(now - DAY_NS, now + 1, tx),
+                times_before=await self._latencies.over(now - 2 * DAY_NS, now - DAY_NS, tx),
+                failing=await failing_targets(tx, now - DAY_NS, TROUBLED),
+                recent=recent,
+                names=await store.sessions.names({event.session for event in recent if event.session}, tx),
+            )
 
-    async def live(self) -> list[Live]:
+    async def live(self, tx: Transaction | None = None) -> list[Live]:
         """Return the sessions that are not finished, oldest first, each with where it is.
 
         Raises:
             Unavailable: the database is away.
         """
-        sessions = await self._store.sessions.unfinished()
-        pictures = await self._store.sessions.pictures() if sessions else {}
+        sessions = await self._store.sessions.unfinished(tx)
+        pictures = await self._store.sessions.pictures(tx) if sessions else {}
         return [_live(each, pictures.get(each.id)) for each in sessions]
 
     async def queue(self) -> QueueState:

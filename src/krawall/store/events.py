@@ -84,13 +84,14 @@ class Events:
         actor: str | None = None,
         cursor: str | None = None,
         limit: int = 50,
+        tx: Transaction | None = None,
     ) -> Page[Event]:
         """Return events, newest first. `types` may name families, such as `session.*`."""
         query = _filtered(session, types, actor).order_by(events.c.id.desc()).limit(limit + 1)
         if cursor is not None:
             query = query.where(events.c.id < decode_cursor(cursor, int)[0])
-        async with self._database.read() as tx:
-            return page_of(await tx.all(query), limit, _event, lambda row: (row.id,))
+        async with self._database.seen_by(tx) as own:
+            return page_of(await own.all(query), limit, _event, lambda row: (row.id,))
 
     async def _next_number(self, tx: Transaction, session: str) -> int:
         counted = (

@@ -162,10 +162,10 @@ class Sessions:
         async with self._database.read() as tx:
             return await count_of(tx, filters)
 
-    async def statistics(self, since_ns: int, until_ns: int) -> Statistics:
+    async def statistics(self, since_ns: int, until_ns: int, tx: Transaction | None = None) -> Statistics:
         """Return sums over the sessions created in a stretch of time; its end is not included."""
-        async with self._database.read() as tx:
-            return await statistics_of(tx, since_ns, until_ns)
+        async with self._database.seen_by(tx) as own:
+            return await statistics_of(own, since_ns, until_ns)
 
     async def wish(
         self, id: str, change: Callable[[Wish], Wish], actor: str, body: EventBody, tx: Transaction | None = None
@@ -272,36 +272,36 @@ class Sessions:
             await own.run(delete(sessions).where(sessions.c.id == id))
             await self._events.append(SessionDeleted(id, session.name), actor, tx=own)
 
-    async def unfinished(self) -> builtins.list[Session]:
+    async def unfinished(self, tx: Transaction | None = None) -> builtins.list[Session]:
         """Return the sessions that are not finished, oldest first."""
         waiting = [state.value for state in State if state is not State.finished]
         query = select(*COLUMNS).where(sessions.c.state.in_(waiting)).order_by(sessions.c.created_ns, sessions.c.id)
-        async with self._database.read() as tx:
-            return [session_of(row) for row in await tx.all(query)]
+        async with self._database.seen_by(tx) as own:
+            return [session_of(row) for row in await own.all(query)]
 
-    async def pictures(self) -> dict[str, bytes]:
+    async def pictures(self, tx: Transaction | None = None) -> dict[str, bytes]:
         """Return the newest live pictures of sessions that are not finished, by id."""
         live = (blobs.c.name == "picture") & (sessions.c.state != State.finished.value)
         query = select(blobs.c.session, blobs.c.body).join(sessions, sessions.c.id == blobs.c.session).where(live)
-        async with self._database.read() as tx:
-            return {row.session: bytes(row.body) for row in await tx.all(query)}
+        async with self._database.seen_by(tx) as own:
+            return {row.session: bytes(row.body) for row in await own.all(query)}
 
-    async def names(self, ids: Iterable[str]) -> dict[str, str]:
+    async def names(self, ids: Iterable[str], tx: Transaction | None = None) -> dict[str, str]:
         """Return the names of sessions by id; of those that are not there none."""
         query = select(sessions.c.id, sessions.c.name).where(sessions.c.id.in_(sorted(ids)))
-        async with self._database.read() as tx:
-            return {row.id: row.name for row in await tx.all(query)}
+        async with self._database.seen_by(tx) as own:
+            return {row.id: row.name for row in await own.all(query)}
 
-    async def ended(self, since_ns: int, until_ns: int) -> builtins.list[str]:
+    async def ended(self, since_ns: int, until_ns: int, tx: Transaction | None = None) -> builtins.list[str]:
         """Return the ids of finished sessions that were created in a stretch of time; its end is not included."""
-        return await self._ids((sessions.c.state == State.finished.value) & _created(since_ns, until_ns))
+        return await self._ids((sessions.c.state == State.finished.value) & _created(since_ns, until_ns), tx)
 
-    async def latencies(self, since_ns: int, until_ns: int) -> builtins.list[bytes]:
+    async def latencies(self, since_ns: int, until_ns: int, tx: Transaction | None = None) -> builtins.list[bytes]:
         """Return what was kept of the times of these sessions; of one that was taken in from elsewhere nothing is."""
         query = select(blobs.c.body).join(sessions, sessions.c.id == blobs.c.session)
         query = query.where(blobs.c.name == "latencies", _created(since_ns, until_ns))
-        async with self._database.read() as tx:
-            return [bytes(row.body) for row in await tx.all(query)]
+        async with self._database.seen_by(tx) as own:
+            return [bytes(row.body) for row in await own.all(query)]
 
     async def older_than(self, ns: int) -> builtins.list[str]:
         """Return the ids of finished sessions that ended before `ns`, oldest first."""
@@ -312,10 +312,10 @@ class Sessions:
         """Return the ids of finished sessions whose log is not in Parquet yet, oldest first."""
         return await self._ids((sessions.c.state == State.finished.value) & sessions.c.compacted.is_(False))
 
-    async def _ids(self, condition: Any) -> builtins.list[str]:
+    async def _ids(self, condition: Any, tx: Transaction | None = None) -> builtins.list[str]:
         query = select(sessions.c.id).where(condition).order_by(sessions.c.created_ns, sessions.c.id)
-        async with self._database.read() as tx:
-            return [row.id for row in await tx.all(query)]
+        async with self._database.seen_by(tx) as own:
+            return [row.id for row in await own.all(query)]
 
     async def _blob(self, id: str, name: str) -> bytes | None:
         found = select(sessions.c.id, blobs.c.body).select_from(

@@ -6,7 +6,7 @@ from sqlalchemy import case, func, or_, select
 
 from krawall.model.base import Record
 from krawall.model.session import Outcome, Verdict
-from krawall.store.database import Database
+from krawall.store.database import Transaction
 from krawall.store.tables import sessions
 
 
@@ -19,7 +19,7 @@ class TargetTrouble(Record, frozen=True):
     newest_ns: int
 
 
-async def failing_targets(database: Database, since_ns: int, limit: int) -> list[TargetTrouble]:
+async def failing_targets(tx: Transaction, since_ns: int, limit: int) -> list[TargetTrouble]:
     """Return the targets with bad sessions among those created since `since_ns`, the worst first."""
     bad = or_(
         sessions.c.outcome.in_([Outcome.failed.value, Outcome.aborted.value]),
@@ -39,5 +39,4 @@ async def failing_targets(database: Database, since_ns: int, limit: int) -> list
         .order_by(count.desc(), sessions.c.target)
         .limit(limit)
     )
-    async with database.read() as tx:
-        return [TargetTrouble(row.target, int(row.all), int(row.bad), int(row.newest)) for row in await tx.all(query)]
+    return [TargetTrouble(row.target, int(row.all), int(row.bad), int(row.newest)) for row in await tx.all(query)]

@@ -29,10 +29,10 @@ class Workers:
         async with self._database.begin(ordered=False) as tx:
             await _put(tx, facts)
 
-    async def list(self) -> list[WorkerFacts]:
+    async def list(self, tx: Transaction | None = None) -> list[WorkerFacts]:
         """Return every worker, the one that started last first."""
-        async with self._database.read() as tx:
-            found = [from_text(row.facts, WorkerFacts) for row in await tx.all(select(workers.c.facts))]
+        async with self._database.seen_by(tx) as own:
+            found = [from_text(row.facts, WorkerFacts) for row in await own.all(select(workers.c.facts))]
         return sorted(found, key=lambda facts: (facts.started_ns, facts.id), reverse=True)
 
     async def lost(self, before_ns: int) -> builtins.list[WorkerFacts]:

@@ -19,6 +19,11 @@ async def ended(store, target, created_ns, outcome, verdict=Verdict.none):
     return session
 
 
+async def failing(store, since_ns, limit):
+    async with store.database.read() as tx:
+        return await failing_targets(tx, since_ns, limit)
+
+
 async def test_the_worst_target_comes_first_and_those_that_do_well_do_not_come(store):
     await ended(store, "good", 100, Outcome.completed, Verdict.passed)
     await ended(store, "stopped", 100, Outcome.cancelled)
@@ -28,10 +33,10 @@ async def test_the_worst_target_comes_first_and_those_that_do_well_do_not_come(s
     await ended(store, "dead", 103, Outcome.aborted)
     await ended(store, "dead", 104, Outcome.completed, Verdict.passed)
     await ended(store, "old", 99, Outcome.failed)
-    found = await failing_targets(store.database, 100, 10)
+    found = await failing(store, 100, 10)
     assert found == [TargetTrouble("dead", 3, 2, 103), TargetTrouble("slow", 1, 1, 101)]
-    assert await failing_targets(store.database, 100, 1) == found[:1]
-    assert await failing_targets(store.database, 200, 10) == []
+    assert await failing(store, 100, 1) == found[:1]
+    assert await failing(store, 200, 10) == []
 
 
 async def test_the_newest_seconds_come_in_order(store):

@@ -40,10 +40,10 @@ class _Store:
         self.ids = ids
         self.asked = 0
 
-    async def ended(self, since_ns: int, until_ns: int) -> list[str]:
+    async def ended(self, since_ns: int, until_ns: int, tx: object = None) -> list[str]:
         return self.ids
 
-    async def latencies(self, since_ns: int, until_ns: int) -> list[bytes]:
+    async def latencies(self, since_ns: int, until_ns: int, tx: object = None) -> list[bytes]:
         self.asked += 1
         return [kept(_tally([7])) for _ in self.ids]
 

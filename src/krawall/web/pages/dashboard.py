@@ -7,9 +7,7 @@ from fastapi import APIRouter, Request, Response
 
 from krawall.api.auth import Reader
 from krawall.api.shapes import app_of
-from krawall.app import App
 from krawall.clock import wall_ns
-from krawall.model.kept import DocumentKind
 from krawall.services.overview import Dashboard
 from krawall.web import ui
 from krawall.web.answers import is_partial, show
@@ -31,19 +29,10 @@ async def dashboard(request: Request, caller: Reader, part: str = "") -> Respons
     app = app_of(request)
     if part == LIVE and is_partial(request):
         return show(request, live_card(await app.overview.live(), wall_ns()))
-    found = await app.overview.dashboard()
-    done = await _done(app, found)
-    offer = await offer_of(app) if done[0] else None
-    return show(request, dashboard_page(frame_of(request), found, done, wall_ns(), offer))
-
-
-async def _done(app: App, found: Dashboard) -> tuple[bool, bool, bool]:
-    """Return whether there is a target, a scenario, a session."""
-    targets, scenarios = [
-        bool((await app.documents.list(kind, limit=1)).items) for kind in (DocumentKind.target, DocumentKind.scenario)
-    ]
+    found, offer = await app.overview.dashboard(), await offer_of(app)
     played = found.live or found.day.sessions or (await app.store.sessions.list(limit=1)).items
-    return targets, scenarios, bool(played)
+    done = (bool(offer.targets), bool(offer.scenarios), bool(played))
+    return show(request, dashboard_page(frame_of(request), found, done, wall_ns(), offer if done[0] else None))
 
 
 def dashboard_page(
