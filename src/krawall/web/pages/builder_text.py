@@ -59,10 +59,11 @@ def _state(view: View, text: str) -> h.Element:
 
 
 def _place(place: Place, lines: Sequence[str]) -> h.Element:
-    message = f"{place.path}: {place.message}" if place.path else place.message
     if not place.line:
-        return h.li[message]
+        return h.li[f"{place.path}: {place.message}" if place.path else place.message]
     column = column_of(place, lines)
+    message = place.message.removeprefix(f"column {column}: ")
+    message = f"{place.path}: {message}" if place.path else message
     return h.li[
         h.a(".spot", href="#yaml", data_line=str(place.line), data_column=str(column))[f"Line {place.line}, column {column}"],
         f": {message}",
