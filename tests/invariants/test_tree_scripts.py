@@ -12,6 +12,7 @@ import pytest
 from krawall.web.vendor import modules_of, npm
 
 MOST_LINES = 200
+MOST_LINES_TOGETHER = 1_700  # docs/adr/0026-how-much-script.md
 DANGEROUS = re.compile(
     r"\.(?:inner|outer)HTML\s*\+?=(?!=)|insertAdjacentHTML|document\.write\b|\beval\(|\bnew Function\(|setAttribute\(\"on"
 )
@@ -36,6 +37,7 @@ def test_scripts_ask_for_their_types_to_be_checked_and_fit_one_thought(scripts):
     texts = {script.name: script.read_text(encoding="utf-8") for script in scripts}
     assert [name for name, text in texts.items() if not text.startswith("// @ts-check\n/** ")] == []
     assert [name for name, text in texts.items() if text.count("\n") > MOST_LINES] == []
+    assert sum(text.count("\n") for text in texts.values()) <= MOST_LINES_TOGETHER
     assert [name for name, text in texts.items() if "@ts-ignore" in text or "@ts-nocheck" in text] == []
 
 
