@@ -91,7 +91,7 @@ def test_every_chart_is_a_table_too_and_says_what_it_shows(page: Page, finished:
     image = page.get_by_role("img", name="Response time by second. p50 between 100 ms and 120 ms")
     expect(image).to_be_visible()
     expect(page.locator(".errors-chart .legend")).to_have_text("TimeoutServer error (5xx)")
-    expect(page.locator(".latency-chart .legend")).to_have_text("p50p95p99: too few turns a second")
+    expect(page.locator(".latency-chart .legend")).to_have_text("p50p95p99: too few turns")
     for button in page.locator("[data-table]").all():
         button.click()
     for summary in page.locator(".behind > summary").all():

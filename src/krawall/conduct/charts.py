@@ -152,6 +152,8 @@ def _percentiles(
     told = "; ".join(f"{line.name} {_range(line.values)}" for line in known) or "Too few turns for percentiles"
     keys = [line if line in known else Series(f"{line.name} {words.TOO_FEW}", line.paint) for line in lines]
     each = _each(cut) + ("" if _each(cut) == "second" else ", the worst second of each")
+    if (over_s := max(slot.point.over_s for slot in cut)) > 1:
+        each += f", over up to {over_s} s where a second has too few turns"
     drawing = join(*fills, *(plot.line(scale, line) for line in lines))
     return plot.figure(key, f"{title} by {each}", f"{told}.", _over_time(scale, drawing, tips), height, keys)
 

@@ -231,6 +231,7 @@ def _merge(group: list[Point]) -> Point:
         kinds=dict(sum((Counter(p.kinds) for p in group), Counter[str]())),
         tokens_in=sum(p.tokens_in for p in group),
         cached=sum(p.cached for p in group),
+        over_s=max(p.over_s for p in group),
     )
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from krawall.conduct.protection import Protection
 from krawall.conduct.saved import Saved
 from krawall.load.pacing import Phases
-from krawall.metrics.summary import point
+from krawall.metrics.summary import ENOUGH, point
 from krawall.metrics.tally import Tally
 from krawall.metrics.thresholds import Pauses, abort_now, parse
 from krawall.metrics.windows import Windows
@@ -16,6 +16,7 @@ from krawall.model.base import NS_PER_S, format_duration
 from krawall.model.plan import Plan
 from krawall.model.summary import Point
 
+OVER_S = 15  # over how many seconds a point's percentiles reach at most
 OVERTIME_NS = 30 * NS_PER_S  # how long conversations may go on after the timeline
 
 
@@ -34,6 +35,7 @@ class Ticks:
         self.points: list[Point] = []
         self.rules = [parse(line) for line in plan.scenario.thresholds]
         self.merged, self.at_ns = Tally.decode(saved.merged), saved.ticked_ns
+        self._begun = self.merged
         self._states: deque[tuple[int, Tally]] = deque(maxlen=16)
         measure = Phases(plan.load).measure
         self.windows = Windows(self.rules, measure.start_ns, measure.end_ns)
@@ -42,10 +44,19 @@ class Ticks:
 
     def add(self, merged: Tally, elapsed_ns: int, at_ns: int, users: int) -> None:
         """Note a second. `elapsed_ns` is real time, `at_ns` time of the timeline."""
-        self.points.append(point(merged.minus(self.merged), elapsed_ns / NS_PER_S, users))
+        self.points.append(self._point(merged, elapsed_ns, users))
         self.merged, self.at_ns = merged, at_ns
         self._states.append((elapsed_ns, merged))
         self.windows.tick(merged, at_ns)
+
+    def _point(self, merged: Tally, elapsed_ns: int, users: int) -> Point:
+        """Return the point of this second. Where it has too few turns for a p95, percentiles are of the last seconds."""
+        added, at_s = merged.minus(self.merged), elapsed_ns / NS_PER_S
+        if not self._states or added.histogram("latency").count >= ENOUGH[0.95]:
+            return point(added, at_s, users)
+        back = min(OVER_S, len(self._states) + 1)  # ticks, so about as many seconds
+        before = self._states[-back][1] if back <= len(self._states) else self._begun
+        return point(added, at_s, users, merged.minus(before), back)
 
     def judge(self, elapsed_ns: int, paused: bool, pauses: Pauses) -> Reason | None:
         """Return why the session must stop, if it must. In a pause only the budget's time goes on."""

@@ -121,10 +121,13 @@ def numbers(histogram: Histogram, metric: str) -> Numbers:
     return Numbers(histogram.count, low, mean, p50, p75, p90, p95, p99, p999, high, known.unit)
 
 
-def point(diff: Tally, at_s: float, users: int) -> Point:
-    """Return one point of a chart from what one second added. Percentiles of too few samples are None."""
-    p50, p95, p99 = _percentiles(diff, "latency", [0.5, 0.95, 0.99])
-    ttft50, ttft95 = _percentiles(diff, "ttft", [0.5, 0.95])
+def point(diff: Tally, at_s: float, users: int, over: Tally | None = None, over_s: int = 1) -> Point:
+    """Return one point of a chart from what one second added. Percentiles of too few samples are None.
+
+    `over`: what the last `over_s` seconds added, this one among them; percentiles are of these.
+    """
+    p50, p95, p99 = _percentiles(over or diff, "latency", [0.5, 0.95, 0.99])
+    ttft50, ttft95 = _percentiles(over or diff, "ttft", [0.5, 0.95])
     cells = list(diff.cells.values())
     kinds = sum((Counter(cell.errors) for cell in cells), Counter[str]())
     return Point(
@@ -142,6 +145,7 @@ def point(diff: Tally, at_s: float, users: int) -> Point:
         kinds=_sorted(kinds),
         tokens_in=sum(cell.tokens_in for cell in cells),
         cached=sum(cell.cached for cell in cells),
+        over_s=over_s,
     )
 
 

@@ -140,7 +140,7 @@ class Summary(msgspec.Struct):
 
 
 class Point(msgspec.Struct):
-    """One second of a session for charts. Times ms; None: too few samples. `kinds`: errors by kind; `cached` is part of `tokens_in`."""
+    """One second of a session for charts. Times ms, of the last `over_s` seconds; None: too few samples. `kinds`: errors by kind; `cached` is part of `tokens_in`."""
 
     at_s: float
     users: int
@@ -156,6 +156,7 @@ class Point(msgspec.Struct):
     kinds: dict[str, int] = {}
     tokens_in: int = 0
     cached: int = 0
+    over_s: int = 1
 
 
 class Picture(msgspec.Struct):

@@ -4,10 +4,10 @@
 /**
  * One second, as the server keeps it; or several, put together: counts are sums, percentiles those of the worst second.
  * @typedef {{at_s: number, users: number, turns: number, errors: number, latency_p50: number | null, latency_p95: number | null, latency_p99: number | null,
- *   ttft_p50: number | null, ttft_p95: number | null, tokens_out: number, cost_usd: number, kinds?: Record<string, number>, tokens_in?: number, cached?: number, width?: number}} Point
+ *   ttft_p50: number | null, ttft_p95: number | null, tokens_out: number, cost_usd: number, kinds?: Record<string, number>, tokens_in?: number, cached?: number, over_s?: number, width?: number}} Point
  * What is drawn with the points. `base`: US dollars spent before the first of them.
  * @typedef {{cap: number, base: number, names: Record<string, string>}} Around
- * @typedef {{name: string, colour: string, values: (number | null)[]}} Line
+ * @typedef {{name: string, colour: string, values: (number | null)[], note?: string}} Line
  * @typedef {{lines: (points: Point[], around: Around) => Line[], say: (v: number) => string, bands?: boolean, step?: boolean, bars?: boolean, second?: boolean}} Kind
  */
 
@@ -21,8 +21,10 @@ export const money = v => `$${v.toLocaleString("en", v >= 1 || !v ? { minimumFra
 const rate = v => v.toLocaleString("en", { maximumFractionDigits: v < 100 ? 1 : 0 });
 
 const MOST_KINDS = 5;
+/** How far back percentiles reach where a second has too few turns. @param {Point[]} points */
+const reach = points => { const s = points.reduce((most, p) => Math.max(most, p.over_s ?? 1), 1); return s > 1 ? `each point: the last ${s} s` : ""; };
 /** @param {Point[]} points @param {"latency" | "ttft"} metric @param {string[]} names @returns {Line[]} */
-const percentiles = (points, metric, names) => names.map(name => ({ name, colour: `--${name}`, values: points.map(p => /** @type {any} */ (p)[`${metric}_${name}`]) }));
+const percentiles = (points, metric, names) => names.map((name, n) => ({ name, note: n ? "" : reach(points), colour: `--${name}`, values: points.map(p => /** @type {any} */ (p)[`${metric}_${name}`]) }));
 
 /** Errors by kind, in the order in which the kinds came up, so that colours stay; what is beyond five kinds is put together. @param {Point[]} points @param {Around} around */
 function errors(points, { names }) {
@@ -73,7 +75,7 @@ function together(group) {
     at_s: group[group.length - 1].at_s, width: group.length, users: Math.max(...group.map(p => p.users)), turns: sum(group, "turns"), errors: sum(group, "errors"), kinds,
     latency_p50: worst(group.map(p => p.latency_p50)), latency_p95: worst(group.map(p => p.latency_p95)), latency_p99: worst(group.map(p => p.latency_p99)),
     ttft_p50: worst(group.map(p => p.ttft_p50)), ttft_p95: worst(group.map(p => p.ttft_p95)),
-    tokens_in: sum(group, "tokens_in"), tokens_out: sum(group, "tokens_out"), cached: sum(group, "cached"), cost_usd: sum(group, "cost_usd"),
+    tokens_in: sum(group, "tokens_in"), tokens_out: sum(group, "tokens_out"), cached: sum(group, "cached"), cost_usd: sum(group, "cost_usd"), over_s: Math.max(...group.map(p => p.over_s ?? 1)),
   };
 }
 

@@ -82,15 +82,17 @@ class TimeChart extends HTMLElement {
   /** Name the lines beside the title, with what must be known of them. @param {Line[]} lines */
   named(lines) {
     const words = lines.map(({ name, values }) => name === "Cap" && values.every(v => v === null) ? `Cap ${money(this.view?.cap ?? 0)}, drawn once it is near`
-      : this.kind?.bands && values.every(v => v === null) ? `${name}: too few turns a second` : this.kind?.second ? `${name}, ${name === "Users" ? "right" : "left"}` : name);
-    if (!this.legend || this.said === words.join()) return;
-    this.said = words.join();
+      : this.kind?.bands && values.every(v => v === null) ? `${name}: too few turns` : this.kind?.second ? `${name}, ${name === "Users" ? "right" : "left"}` : name);
+    const said = [lines[0].note, ...words].join();
+    if (!this.legend || this.said === said) return;
+    this.said = said;
     this.legend.replaceChildren(...words.map((text, n) => {
       const key = document.createElement("span"), mark = document.createElement("i");
       mark.className = `s-${lines[n].colour.replace(/^--c?/, "")}`;
       key.append(mark, text);
       return key;
     }));
+    if (lines[0].note) this.legend.prepend(Object.assign(document.createElement("span"), { textContent: lines[0].note }));
   }
   /** The picture in words. */
   told() {
