@@ -105,10 +105,12 @@ def test_what_somebody_else_changed_is_not_overwritten(page: Page, pages, forgiv
 
 def test_a_template_becomes_a_scenario_and_the_palette_finds_it(page: Page, look):
     page.goto("/scenarios")
-    page.get_by_role("listitem").filter(has_text="Branching").get_by_role("button", name="Use").click()
+    page.get_by_role("listitem").filter(has_text="Branching").get_by_role("button", name="Use template").click()
     expect(page.get_by_role("heading", level=1, name="Branching")).to_be_visible()
     look(page.url, "scenario")
     page.set_viewport_size({"width": 1440, "height": 900})
+    page.get_by_role("button", name="Save scenario").click()
+    expect(page.locator("#toasts").get_by_text("Branching")).to_be_visible()
     page.keyboard.press("Control+k")
     page.keyboard.type("branch")
     expect(page.locator("#palette").get_by_role("option", name="Branching")).to_be_visible()

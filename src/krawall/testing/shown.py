@@ -81,6 +81,7 @@ def places(shown: Shown) -> dict[str, str]:
         "scenarios": "/scenarios", "scenarios-none-found": "/scenarios?q=zzz", "scenarios-import": "/scenarios/import",
         "template": "/scenarios/templates/branching", "scenario": scenario["audit"], "scenario-branching": scenario["branching"],
         "scenario-settings": f"{scenario['audit']}?tab=settings", "scenario-yaml": f"{scenario['audit']}?tab=yaml",
+        "scenario-duplicate": f"{scenario['audit']}/duplicate", "scenario-delete": f"{scenario['audit']}/delete",
         "scenario-preview": f"{scenario['audit']}?tab=preview", "scenario-revisions": f"{scenario['audit']}?tab=revisions",
         "scenario-draft": scenario["draft"], "scenario-draft-settings": f"{scenario['draft']}?tab=settings",
         "sessions": "/sessions", "sessions-none-found": "/sessions?q=zzz", "session-new": "/sessions/new",
