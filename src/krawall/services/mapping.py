@@ -17,9 +17,10 @@ from krawall.model.exchange import Message, Prompt
 from krawall.model.target import Paths, ReplyMapping, Target
 from krawall.plugins.assemble import places
 from krawall.plugins.preset import facts, resolve
-from krawall.services.leaves import Seen, see
+from krawall.services.leaves import Seen
 from krawall.services.suggesting import Part
 from krawall.services.trials import MESSAGE
+from krawall.services.twigs import seen_in
 from krawall.version import __version__
 from krawall.wire import auth
 from krawall.wire.document import as_error, as_text, as_word, count
@@ -174,7 +175,7 @@ def _pretty(body: bytes, *, bare: bool) -> str:
 
 def reads_of(mapping: ReplyMapping, answer: str) -> list[Read]:
     """Return what each part of a mapping reads from an answer, all documents of a stream together."""
-    seen = see([answer.encode()])
+    seen = seen_in(answer)
     parts: list[tuple[Part, Paths]] = [
         ("text", mapping.text),
         ("conversation_id", mapping.conversation_id),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Literal
 
 from krawall.model.base import Record
@@ -34,22 +35,38 @@ class Branch(Record, frozen=True):
     twigs: list[Twig]
 
 
-def branches(answer: str) -> list[Branch]:
+@lru_cache(maxsize=16)
+def branches(answer: str) -> tuple[Branch, ...]:
     """Return the kinds of documents of an answer, in the order of their first; none: it is a text, or nothing.
 
-    Where documents of several kinds have a value at the same path, the path says of which kind it is meant.
+    Where documents of several kinds have a value at the same path, the path says of which kind it is meant. The newest answers
+    are remembered: a page looks at the same one while its form is filled in.
     """
-    seen = see([answer.encode()])
-    kinds: dict[tuple[str, frozenset[str]], list[object]] = {}
+    seen = seen_in(answer)
+    kinds: dict[tuple[str, object], list[object]] = {}
     for document in seen.documents:
-        shape = frozenset(leaf.path for leaf in leaves(document))
-        kinds.setdefault((_word(document, seen), shape), []).append(document)
-    shared = _shared([(word, shape) for word, shape in kinds])
+        kinds.setdefault((_word(document, seen), _shape(document)), []).append(document)
+    shared = _shared([(word, {leaf.path for leaf in leaves(each[0])}) for (word, _), each in kinds.items()])
     made, left = [], [MOST_TWIGS]
     for (word, _), documents in list(kinds.items())[:MOST_KINDS]:
         guard = dict.fromkeys(shared, f" if {seen.kind_key} == '{word}'") if word else {}
         made.append(Branch(word, len(documents), _twigs(_fullest(documents), guard, left)))
-    return made
+    return tuple(made)
+
+
+@lru_cache(maxsize=16)
+def seen_in(answer: str) -> Seen:
+    """Return what an answer is made of. The newest answers are remembered."""
+    return see([answer.encode()])
+
+
+def _shape(value: object) -> object:
+    """Return what is the same for documents with values at the same places."""
+    if isinstance(value, dict):
+        return tuple((key, _shape(inner)) for key, inner in value.items())
+    if isinstance(value, list):
+        return tuple(map(_shape, value))
+    return value is None
 
 
 def _word(document: object, seen: Seen) -> str:
@@ -57,7 +74,7 @@ def _word(document: object, seen: Seen) -> str:
     return word if isinstance(word, str) and not set(word) & set("'\"\n") else ""
 
 
-def _shared(kinds: Sequence[tuple[str, frozenset[str]]]) -> set[str]:
+def _shared(kinds: Sequence[tuple[str, set[str]]]) -> set[str]:
     """Return the paths that documents of different words have."""
     words: dict[str, set[str]] = {}
     for word, paths in kinds:
@@ -68,7 +85,7 @@ def _shared(kinds: Sequence[tuple[str, frozenset[str]]]) -> set[str]:
 
 def _fullest(documents: Sequence[object]) -> object:
     """Return the first document that has the most to show: the first event of a stream often holds an empty text."""
-    return max(documents[:50], key=lambda document: sum(bool(leaf.value) for leaf in leaves(document)))
+    return max(documents[:20], key=lambda document: sum(bool(leaf.value) for leaf in leaves(document)))
 
 
 def _twigs(document: object, guard: Mapping[str, str], left: list[int]) -> list[Twig]:
