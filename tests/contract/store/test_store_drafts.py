@@ -53,3 +53,16 @@ async def test_a_draft_that_is_dropped_is_gone(store):
     for deed in (store.drafts.get(draft.id), store.drafts.push(draft.id, 0, "", b""), store.drafts.step(draft.id, 1)):
         with pytest.raises(NotFound):
             await deed
+
+
+async def test_a_state_is_amended_in_its_place_unless_the_draft_has_moved_on(store):
+    draft = await store.drafts.begin("", "", "ada", b"zero")
+    draft = await store.drafts.push(draft.id, 0, "typing", b"one")
+    later = await store.drafts.amend(draft, b"two")
+    assert (later.body, later.position, later.top, later.label) == (b"two", 1, 1, "typing")
+    assert (await store.drafts.step(draft.id, -1)).body == b"zero"
+    with pytest.raises(Conflict):
+        await store.drafts.amend(draft, b"three")
+    await store.drafts.drop(draft.id)
+    with pytest.raises(NotFound):
+        await store.drafts.amend(later, b"four")

@@ -104,3 +104,54 @@ async def test_who_saves_second_is_told_and_loses_nothing(drafts, documents):
     with pytest.raises(Stale):
         await drafts.save(mine.id, "ada")
     assert len((await drafts.get(mine.id, "ada")).draft.root.steps) == 2
+
+
+async def test_looking_begins_no_draft_and_shows_the_ids_that_it_would_have(drafts, documents, store):
+    kept = await documents.create(
+        DocumentKind.scenario, {"name": "s", "steps": ["a", {"loop": 2, "steps": ["b"]}]}, "ada"
+    )
+    seen = await drafts.look(kept.id, "ada")
+    assert (seen.id, seen.document, seen.etag, seen.can_undo) == ("", kept.id, kept.etag, False)
+    assert await store.drafts.of(kept.id, "ada") is None
+    begun = await drafts.own(kept.id, "ada")
+    assert begun.draft == seen.draft
+    assert (await drafts.look(kept.id, "ada")).id == (await drafts.own(begun.id, "ada")).id == begun.id
+    with pytest.raises(NotFound):
+        await drafts.look(begun.id, "bob")
+
+
+async def test_what_is_typed_without_a_pause_is_undone_at_once(drafts, monkeypatch):
+    monkeypatch.setattr("krawall.services.drafts.PAUSE_S", 3600.0)
+    editing = await drafts.open(None, "ada")
+    for text in ("H", "He", "Hey"):
+        editing = await drafts.edit(
+            editing.id, "ada", "Edit message 1", lambda draft, text=text: draft.set("s1", "text", text), typed=True
+        )
+    editing = await drafts.edit(editing.id, "ada", "Add", lambda draft: draft.add("delay")[0])
+    editing = await drafts.edit(
+        editing.id, "ada", "Edit message 1", lambda draft: draft.set("s1", "text", "Ho"), typed=True
+    )
+    assert editing.position == 3
+    assert (await drafts.step(editing.id, "ada", -1)).draft.node("s1").fields == {"text": "Hey"}
+    await drafts.step(editing.id, "ada", -1)
+    assert (await drafts.step(editing.id, "ada", -1)).draft.node("s1").fields == {"text": "Hello"}
+    redone = await drafts.step(editing.id, "ada", 1)
+    assert redone.draft.node("s1").fields == {"text": "Hey"}
+    apart = await drafts.edit(
+        editing.id, "ada", "Edit message 1", lambda draft: draft.set("s1", "text", "No"), typed=True
+    )
+    assert (apart.position, apart.can_redo) == (2, False)
+
+
+async def test_a_stale_draft_is_saved_as_another_scenario_or_over_the_newest(drafts, documents):
+    kept = await documents.create(DocumentKind.scenario, {"name": "s", "steps": ["a"]}, "ada")
+    mine = await drafts.edit((await drafts.own(kept.id, "ada")).id, "ada", "Add", lambda draft: draft.add("end")[0])
+    await documents.revise(DocumentKind.scenario, kept.id, {"name": "s", "steps": ["theirs"]}, "bob", etag=None)
+    with pytest.raises(Stale):
+        await drafts.save(mine.id, "ada")
+    over = await drafts.save(mine.id, "ada", over=True)
+    assert (over.id, over.revision, len(over.body["steps"])) == (kept.id, 3, 2)
+    again = await drafts.edit((await drafts.own(kept.id, "ada")).id, "ada", "Add", lambda draft: draft.add("delay")[0])
+    other = await drafts.save(again.id, "ada", name="mine")
+    assert (other.name, other.revision) == ("mine", 1)
+    assert (await documents.get(DocumentKind.scenario, kept.id)).revision == 3
