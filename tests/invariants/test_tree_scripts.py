@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from krawall.web.assets import lean
 from krawall.web.vendor import modules_of, npm
 
 MOST_LINES = 200
@@ -49,3 +50,10 @@ def test_what_a_user_wrote_is_set_as_text(scripts):
         if DANGEROUS.search(line)
     ]
     assert found == []
+
+
+def test_what_browsers_get_of_a_script_is_the_same_script(scripts):
+    """Lines lose their indentation and comments on their way, so no text may span lines."""
+    texts = {script.name: script.read_text(encoding="utf-8") for script in scripts}
+    assert [name for name, text in texts.items() if any(line.count("`") % 2 for line in text.splitlines())] == []
+    assert [name for name, text in texts.items() if "/**" in lean(text, ".js").replace("/** @type", "")] == []

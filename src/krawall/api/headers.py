@@ -21,6 +21,9 @@ ALWAYS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+FILES = "/static/"
+"""Where files of pages are. They are no documents: of what browsers must not do only two things concern them."""
+_OF_FILES = {name: ALWAYS[name] for name in ("X-Content-Type-Options", "Cross-Origin-Resource-Policy")}
 _YEAR_S = 31_536_000
 
 
@@ -57,6 +60,8 @@ class SafeHeaders:
             await self._app(scope, receive, with_headers)
 
     def _for(self, scope: Scope, request_id: str) -> dict[str, str]:
+        if scope["path"].startswith(FILES):
+            return dict(_OF_FILES)
         added = {**ALWAYS, "X-Request-Id": request_id}
         if self._https or scope["scheme"] == "https":
             added["Strict-Transport-Security"] = f"max-age={_YEAR_S}"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from krawall.errors import Internal, Unavailable
 from krawall.web.answers import EARLY, policy
-from krawall.web.assets import asset, assets, served
+from krawall.web.assets import STATIC, asset, assets, served
 from krawall.web.urls import address, local_path, turned
 from krawall.web.vendor import bring
 
@@ -43,14 +43,11 @@ def test_no_own_file_names_another_host():
         assert b"//" not in assets()[name].body.replace(b"// @ts-check", b"").replace(b"// ", b"")
 
 
-def test_own_modules_are_small():
-    lengths = {
-        name: each.body.count(b"\n")
-        for name, each in assets().items()
-        if name.endswith(".js") and b"@ts-check" in each.body
-    }
-    assert max(lengths.values()) <= 200
-    assert sum(lengths.values()) <= 900
+def test_own_modules_are_few_and_what_browsers_get_is_leaner():
+    sources = {path.name: path for path in STATIC.glob("*.js")}
+    assert sum(path.read_bytes().count(b"\n") for path in sources.values()) <= 1_700
+    assert [name for name, path in sources.items() if len(assets()[name].body) >= path.stat().st_size] == []
+    assert b"/**" not in assets()["app.js"].body.replace(b"/** @type", b"")
 
 
 def test_the_policy_allows_one_script_and_no_style_in_pages():
