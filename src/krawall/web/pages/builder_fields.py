@@ -72,12 +72,12 @@ def line(sheet: Sheet, shape: Line, name: str, path: str, *, bare: bool = False)
     text, error = sheet.of(name), sheet.error(path)
     tall = shape.tall(text)
     more: dict[str, str | bool | None] = {
-        "placeholder": shape.example or None, "data-names": shape.names or None, "list": shape.known or None,
+        "data-names": shape.names or None, "list": shape.known or None,
         "spellcheck": "false" if shape.code else None,
     }  # fmt: skip
     return ui.field(
         shape.label, name, text, kind="area" if tall else "text", help=shape.help or None, error=error, code=shape.code,
-        rows=max(shape.area, 1), id=_id(name), hidden_label=bare, quiet=True, more=more,
+        rows=max(shape.area, 1), id=_id(name), hidden_label=bare, quiet=True, example=shape.example, more=more,
     )  # fmt: skip
 
 
@@ -175,7 +175,7 @@ def _pairs(sheet: Sheet, shape: Pairs, name: str, path: str) -> h.Element:
         inside = _inner(sheet, shape.of, row, f"{path}.{key}", bare=False)
         named = ui.field(
             shape.name_label, f"{row}.{NAME}", key, code=True, error=sheet.error(f"{path}.{key}"), id=_id(f"{row}.{NAME}"),
-            hidden_label=True, more={"placeholder": shape.name_label},
+            hidden_label=True, example=shape.name_label, quiet=True,
         )  # fmt: skip
         drawn.append(_framed(row, f"{shape.word.capitalize()} {key or place + 1}", place, named, inside))
     return _listed(sheet, name, path, shape.label, shape.help, shape.word, drawn)

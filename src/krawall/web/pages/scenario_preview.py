@@ -164,7 +164,7 @@ def _wanted(view: View, shown: Shown) -> h.Element:
         h.input(type="hidden", name="tab", value="preview"),
         ui.select("Target", "target", targets, shown.target, required=True),
         ui.select("Conversations", "n", counts, str(shown.number), required=True),
-        ui.field("Seed", "seed", shown.seed, kind="number", error=shown.wrong, more={"placeholder": str(view.editing.draft.head.get("seed", 1))}),
+        ui.field("Seed", "seed", shown.seed, kind="number", error=shown.wrong, example=str(view.editing.draft.head.get("seed", 1))),
         ui.button("Show", submit=True),
     ]  # fmt: skip
 

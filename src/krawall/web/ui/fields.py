@@ -28,13 +28,19 @@ def field(
     id: str = "",
     hidden_label: bool = False,
     quiet: bool = False,
+    example: str = "",
     disabled_because: str = "",
     more: Attributes | None = None,
 ) -> h.Element:
-    """Return one field with its label, help and error. `code`: in a monospaced face; `quiet`: says not that it is optional."""
+    """Return one field with its label, help and error. `code`: in a monospaced face; `quiet`: says not that it is optional.
+
+    `example`: what an empty field shows: a value like those that are meant, or what holds when none is filled in.
+    """
     id = id or _id(name)
     attributes = _describing(id, name, help, error, required, more)
     attributes["class"] = "input mono" if code else "input"
+    if example:
+        attributes["placeholder"] = example
     if disabled_because:
         attributes |= {"disabled": True, "aria-describedby": f"{id}-help"}
         help = disabled_because
