@@ -219,3 +219,13 @@ def test_any_two_revisions_are_compared_and_an_old_one_comes_back(page: Page, pa
     page.get_by_role("button", name="Bring back revision 2").click()
     expect(page.get_by_text("as revision 2 was")).to_be_visible()
     assert pages.do(lambda app: app.documents.get(KIND, id)).body["stream"] is True
+
+
+def test_a_secret_that_is_typed_is_not_sent_for_looking(page: Page):
+    page.goto("/targets/new?preset=custom-http")
+    page.get_by_label("Signs in with").select_option("bearer")
+    page.get_by_label("Value of the credential").fill("very-secret-thing")
+    with page.expect_request(lambda each: "/preview" in each.url and "Looked" in (each.post_data or "")) as asked:
+        page.get_by_label("Name", exact=True).fill("Looked at")
+    assert "very-secret-thing" not in (asked.value.post_data or "")
+    expect(page.get_by_label("Value of the credential")).to_have_value("very-secret-thing")
