@@ -116,14 +116,14 @@ def test_numbers_move_by_themselves_and_nothing_else_is_fetched(page: Page, page
     asked: list[str] = []
     with page.expect_response(lambda response: "/api/v1/events" in response.url):
         page.goto("/")
+    pages.do(lambda app: _new(app, "Just asked for", wall_ns()))
+    expect(page.get_by_role("row", name="Just asked for")).to_be_visible()  # the stream is followed from here on
     page.on("request", lambda request: asked.append(urlsplit(request.url).query or urlsplit(request.url).path))
     row = page.get_by_role("row", name="Black Friday rehearsal")
     pages.do(lambda app: _moved(app, live, 0.5))
     expect(row).to_contain_text("50 %")
     expect(row).to_contain_text("1,300 ms")
     assert set(asked) == {"part=live"}
-    pages.do(lambda app: _new(app, "Just asked for", wall_ns()))
-    expect(page.get_by_role("row", name="Just asked for")).to_be_visible()
 
 
 def test_it_says_when_nothing_comes_any_more(page: Page, live: str, forgive: Callable[[str], None]):

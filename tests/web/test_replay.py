@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Iterator
 
 import httpx2
-import msgspec
 import pytest
 from msgspec.structs import replace
 from playwright.sync_api import Page, expect
 
 from krawall.clock import wall_ns
+from krawall.model.event import SessionPaused
 from krawall.model.exchange import Check, Fault, FaultKind, Line, Told
 from krawall.model.session import State
 from krawall.testing.logs import S, an_exchange, write_session
@@ -279,7 +279,7 @@ def test_a_conversation_under_way_is_followed(page: Page, pages, shot, violation
     async def heard(app, id: str, some: list[Line]) -> None:
         with (app.archive.place(id) / "log" / "0-1-0.jsonl").open("ab") as log:
             log.write(encode_lines(some))
-        await app.bus.publish("events", msgspec.json.encode({"tick": {"names": [f"progress:{id}"]}}))
+        await app.store.events.append(SessionPaused(), "ada", session=id)
 
     id = pages.do(begin)
     with page.expect_response(lambda response: "/api/v1/events" in response.url):
