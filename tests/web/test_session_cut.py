@@ -110,7 +110,7 @@ def test_after_a_cut_the_page_has_every_event_once_every_second_and_every_messag
     id = started["id"]
     page.add_init_script(f"({COUNTING})()")
     page.goto(f"/sessions/{id}")
-    expect(page.locator(".head").get_by_text("Running")).to_be_visible(timeout=30_000)
+    expect(page.locator(".head").get_by_text("Running")).to_be_visible(timeout=60_000)
     expect(page.locator("time-chart[kind=latency] canvas")).to_be_visible(timeout=20_000)
     expect(page.locator(".log-row").first).to_contain_text("#", timeout=20_000)
 

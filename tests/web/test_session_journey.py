@@ -84,7 +84,7 @@ def test_start_watch_change_the_load_pause_stop_and_read(page: Page, pages: Runn
     page.get_by_role("button", name="Start session").click()
 
     expect(page.get_by_role("heading", level=1, name="Late parcel")).to_be_visible()
-    expect(page.locator(".head").get_by_text("Running")).to_be_visible(timeout=20_000)
+    expect(page.locator(".head").get_by_text("Running")).to_be_visible(timeout=60_000)
     expect(page.locator("time-chart[kind=latency] canvas")).to_be_visible()
     expect(page.locator('[data-live-value="users"]')).to_have_text("3", timeout=10_000)
     expect(page.locator(".log-row").first).to_contain_text("#", timeout=10_000)
@@ -128,7 +128,7 @@ def test_quick_execute_leads_to_the_session_and_stop_now_ends_it(page: Page, pag
     quick.get_by_role("combobox", name="Scenario").select_option("Late parcel")
     quick.get_by_role("button", name="Run").click()
     expect(page.get_by_role("button", name="Stop now")).to_be_visible()
-    expect(page.locator(".head").get_by_text("Running")).to_be_visible(timeout=20_000)
+    expect(page.locator(".head").get_by_text("Running")).to_be_visible(timeout=60_000)
     page.get_by_role("button", name="Stop now").click()
     page.get_by_role("dialog").get_by_role("button", name="Stop now").click()
     expect(page.locator(".head").get_by_text("Cancelled")).to_be_visible(timeout=20_000)
@@ -137,7 +137,7 @@ def test_quick_execute_leads_to_the_session_and_stop_now_ends_it(page: Page, pag
 def test_a_stream_that_was_cut_is_said_and_its_hole_is_filled(page: Page, pages: Running):
     started = pages.installation.post("/sessions", {"scenario": "Late parcel", "target": "Support bot", "name": "Cut"})
     page.goto(f"/sessions/{started['id']}")
-    expect(page.locator(".head").get_by_text("Running")).to_be_visible(timeout=20_000)
+    expect(page.locator(".head").get_by_text("Running")).to_be_visible(timeout=60_000)
     expect(page.locator("time-chart[kind=latency] canvas")).to_be_visible()
     live = page.locator("live-session")
     live.evaluate("each => each.close()")
