@@ -13,7 +13,9 @@ from krawall.plugins.assemble import step_classes
 from krawall.services.draft import Draft
 from krawall.services.drafts import Problem, placed
 from krawall.services.lanes import lane_fields
-from krawall.web.pages.builder_steps import means, step_fields, texts_of, with_step
+from krawall.web.pages.builder_fields import Sheet
+from krawall.web.pages.builder_step_shapes import from_schema
+from krawall.web.pages.builder_steps import fields_of, means, step_fields, texts_of, with_step
 from krawall.wire.yaml import read
 
 EXAMPLES = sorted(Path(__file__).resolve().parents[3].glob("examples/*.yaml"))
@@ -104,6 +106,22 @@ def test_every_field_of_a_step_has_a_field_in_its_form(kind):
     assert back(kind, draft.node(id).fields) == draft.node(id).fields
     asked = {"loop": {"most"}, "set": {"values"}, "expect": {"checks"}}.get(kind, fields)
     assert asked <= fields
+
+
+@given(steps())
+def test_a_step_of_another_package_comes_back_too(step):
+    kind, fields = step
+    shape = from_schema(kind)
+    texts = Sheet(shape, fields, ()).texts
+    assert {key: value for key, value in fields_of(shape, texts).items() if value is not None} == fields
+
+
+def test_fields_of_a_step_of_another_package_are_those_of_its_schema():
+    parts = {part.key: part.shape for part in from_schema("loop").parts}
+    assert (parts["times"].reading, parts["while"].names, parts["over"].reading) == ("whole", "expression", "yaml")
+    assert parts["most"].example == "1000"
+    assert from_schema("message").parts[0].shape.names == "text"
+    assert "steps" not in parts
 
 
 def form_of(kind, fields, **typed):

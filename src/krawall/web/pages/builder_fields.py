@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import htpy as h
+from markupsafe import Markup
 
 from krawall.metrics.catalog import METRICS
 from krawall.services.drafts import Problem
@@ -16,6 +18,9 @@ from krawall.web.pages.builder_limits import LIMITS, OPERATORS, Limit, example, 
 from krawall.web.pages.builder_rows import ADD, CHOICES, DROP, NAME, NONE, UP, VALUE, YAML, Drawn, Pairs, Rows, ordered
 from krawall.web.pages.builder_shapes import HAD, REST, UNREAD, Choice, Line, OneOf, Record, Shape, Switch, Texts, Way
 from krawall.web.pages.builder_view import View, action
+
+MOST_KEPT = 200
+"""Characters of a text up to which its field is drawn once: of a form only one field changes with an edit."""
 
 
 class Sheet:
@@ -67,26 +72,40 @@ def draw(sheet: Sheet, shape: Shape, name: str, path: str, *, bare: bool = False
     return _DRAWN[type(shape)](sheet, shape, name, path)
 
 
-def line(sheet: Sheet, shape: Line, name: str, path: str, *, bare: bool = False) -> h.Element:
+def line(sheet: Sheet, shape: Line, name: str, path: str, *, bare: bool = False) -> Markup:
     """Return one field."""
     text, error = sheet.of(name), sheet.error(path)
+    if len(text) > MOST_KEPT:
+        return _line.__wrapped__(shape, name, text, error, bare)
+    return _line(shape, name, text, error, bare)
+
+
+@functools.lru_cache(maxsize=4096)
+def _line(shape: Line, name: str, text: str, error: str, bare: bool) -> Markup:
     tall = shape.tall(text)
     more: dict[str, str | bool | None] = {
-        "data-names": shape.names or None, "list": shape.known or None,
-        "spellcheck": "false" if shape.code else None,
+        "data-names": shape.names or None, "list": shape.known or None, "spellcheck": "false" if shape.code else None,
     }  # fmt: skip
-    return ui.field(
+    made = ui.field(
         shape.label, name, text, kind="area" if tall else "text", help=shape.help or None, error=error, code=shape.code,
         rows=max(shape.area, 1), id=_id(name), hidden_label=bare, quiet=True, example=shape.example, more=more,
     )  # fmt: skip
+    return Markup(str(made))
 
 
-def _choice(sheet: Sheet, shape: Choice, name: str, path: str) -> h.Element:
-    options = [*([("", shape.empty)] if shape.empty or not sheet.of(name) else []), *shape.options]
-    error = sheet.error(path)
-    return ui.select(
-        shape.label, name, options, sheet.of(name), help=shape.help or None, error=error, id=_id(name), quiet=True
+@functools.lru_cache(maxsize=4096)
+def _select(
+    label: str, name: str, options: tuple[tuple[str, str], ...], value: str, help: str = "", error: str = "", bare: bool = False
+) -> Markup:  # fmt: skip
+    made = ui.select(
+        label, name, options, value, help=help or None, error=error, id=_id(name), quiet=True, hidden_label=bare
     )
+    return Markup(str(made))
+
+
+def _choice(sheet: Sheet, shape: Choice, name: str, path: str) -> Markup:
+    empty = (("", shape.empty),) if shape.empty or not sheet.of(name) else ()
+    return _select(shape.label, name, (*empty, *shape.options), sheet.of(name), shape.help, sheet.error(path))
 
 
 def _switch(sheet: Sheet, shape: Switch, name: str, path: str) -> h.Node:
@@ -111,13 +130,13 @@ def record(sheet: Sheet, shape: Record, name: str, path: str) -> h.Node:
 
 def _ways(sheet: Sheet, one_of: OneOf, way: Way | None, name: str, *, heard: str = "") -> h.Node:
     under = _under(name)
-    options = [(each.id, each.label) for each in one_of.ways]
+    options = tuple((each.id, each.label) for each in one_of.ways)
     if one_of.empty or way is None:
-        options = [("", one_of.empty or "Choose one"), *options]
+        options = (("", one_of.empty or "Choose one"), *options)
     return [
         h.input(type="hidden", name=f"{under}was", value=way.id if way else ""),
-        ui.select(heard or one_of.label, f"{under}what", options, way.id if way else "", id=_id(f"{under}what"), quiet=True, hidden_label=bool(heard)),
-    ]  # fmt: skip
+        _select(heard or one_of.label, f"{under}what", options, way.id if way else "", bare=bool(heard)),
+    ]
 
 
 def rest(sheet: Sheet, name: str, path: str, *, always: bool = False, help: str = "") -> h.Node:
@@ -234,8 +253,8 @@ def _framed(name: str, title: str, place: int, first: h.Node, inside: h.Node) ->
 
 def _drawn(sheet: Sheet, shape: Drawn, name: str, path: str) -> h.Node:
     drawn = sheet.of(f"{name}.what") == "drawn"
-    options = [("value", "One value"), ("drawn", "Drawn from a list")]
-    what = ui.select("Is", f"{name}.what", options, "drawn" if drawn else "value", id=_id(f"{name}.what"), quiet=True)
+    options = (("value", "One value"), ("drawn", "Drawn from a list"))
+    what = _select("Is", f"{name}.what", options, "drawn" if drawn else "value")
     return [what, line(sheet, CHOICES if drawn else VALUE, f"{name}.value", path)]
 
 
@@ -251,7 +270,7 @@ def _limit(sheet: Sheet, shape: Limit, name: str, path: str) -> h.Node:
         h.input(type="hidden", name=f"{name}.was", value=metric),
         h.div(".limit")[
             [
-                ui.select(label, f"{name}.{part}", [(each, each) for each in options], sheet.of(f"{name}.{part}"), id=_id(f"{name}.{part}"), quiet=True)
+                _select(label, f"{name}.{part}", tuple((each, each) for each in options), sheet.of(f"{name}.{part}"))
                 for part, (label, options) in pick.items()
             ],
             line(sheet, Line("Limit", example=example(metric), code=True), f"{name}.limit", path),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import htpy as h
+from markupsafe import Markup
 
 from krawall.services.scope import Name, Origin
 from krawall.web import ui
@@ -30,10 +32,15 @@ OPERATORS = (
 """Expressions that show the language, each with what it shows."""
 
 
-def picker(names: Sequence[Name]) -> h.Element:
-    """Return the button and its list."""
+def picker(names: Sequence[Name]) -> Markup:
+    """Return the button and its list. It is the same for most edits of a scenario, and drawn once for them."""
+    return _drawn(tuple(names))
+
+
+@functools.lru_cache(maxsize=256)
+def _drawn(names: tuple[Name, ...]) -> Markup:
     groups = [(title, [name for name in names if name.origin == origin]) for origin, title in _GROUPS]
-    return h.div(".names")[
+    made = h.div(".names")[
         ui.button(
             "Insert a name", symbol="plus", small=True,
             more={"popovertarget": "names", "aria-haspopup": "dialog", "aria-controls": "names", "id": "names-open"},
@@ -42,6 +49,7 @@ def picker(names: Sequence[Name]) -> h.Element:
             [(h.h3[title], h.ul(".plainlist")[[_name(name) for name in each]]) for title, each in groups if each]
         ],
     ]  # fmt: skip
+    return Markup(str(made))  # already escaped
 
 
 def _name(name: Name) -> h.Element:

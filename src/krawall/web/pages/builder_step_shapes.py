@@ -99,17 +99,19 @@ OURS: Mapping[str, Record] = {
 
 def shape_of(kind: str) -> Record:
     """Return what the form of a kind asks for."""
-    return OURS[kind] if kind in OURS else _from_schema(kind)
+    return OURS[kind] if kind in OURS else from_schema(kind)
 
 
 @functools.cache
-def _from_schema(kind: str) -> Record:
+def from_schema(kind: str) -> Record:
+    """Return what the form of a step from another package asks for: a field for each property of its JSON Schema."""
     assemble()
     step = step_classes()[kind]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PydanticJsonSchemaWarning)
         schema = step.model_json_schema(by_alias=True)
     lanes = {lane.field for lane in lane_fields(step)}
+    schema = _followed(schema, schema)  # a step that holds steps is a reference to itself
     known = schema.get("properties", {})
     needed = schema.get("required", ())
     return Record(
@@ -144,6 +146,11 @@ def _text(label: str, help: str, mark: object, needed: bool) -> Line:
     if mark == "expression":
         return Line(label, help=help, keep=needed, code=True, names="expression")
     return Line(label, help=help, keep=needed, area=3 if mark else 0, names="text" if mark else "")
+
+
+def _followed(schema: Mapping[str, Any], whole: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = whole.get("$defs", {}).get(str(schema.get("$ref", "")).rpartition("/")[2], schema)
+    return found
 
 
 def _single(schema: Mapping[str, Any]) -> Mapping[str, Any]:
