@@ -11,11 +11,14 @@ from hypothesis import strategies as st
 from krawall.plugins import registry
 from krawall.plugins.assemble import step_classes
 from krawall.services.draft import Draft
-from krawall.services.drafts import Problem, placed
+from krawall.services.drafts import Editing, Problem, placed
 from krawall.services.lanes import lane_fields
+from krawall.services.scenarios import Validation
+from krawall.web.frame import Frame
 from krawall.web.pages.builder_fields import Sheet
 from krawall.web.pages.builder_step_shapes import from_schema
-from krawall.web.pages.builder_steps import fields_of, means, step_fields, texts_of, with_step
+from krawall.web.pages.builder_steps import fields_of, inspector, means, step_fields, texts_of, with_step
+from krawall.web.pages.builder_view import View
 from krawall.wire.yaml import read
 
 EXAMPLES = sorted(Path(__file__).resolve().parents[3].glob("examples/*.yaml"))
@@ -207,3 +210,28 @@ def test_a_wait_is_told_in_words():
     assert means("1s..4s") == "Anything between, equally likely: 2.5 s on average."
     assert means("2s") == "Always the same."
     assert means("soon") == means(None) == ""
+
+
+def drawn(may_edit, problems=()):
+    draft = Draft.of({"name": "x", "steps": [{"message": "\n<b>hi</b>", "expect": [{"length": "long"}]}]})
+    editing = Editing("dft_1", "", draft, 0, "", False, False)
+    view = View(Frame("/"), "dft_1", editing, problems, Validation([], []), "s1", may_edit=may_edit)
+    return str(inspector(view, draft.node("s1")))
+
+
+def test_who_may_only_read_sees_the_fields_and_no_way_to_send_them():
+    text = drawn(False)
+    assert "<fieldset disabled" in text
+    assert "hx-post" not in text
+    assert "Insert a name" not in text
+
+
+def test_a_problem_is_told_once_and_where_it_is():
+    text = drawn(True, [Problem("s1", "expect.0.length", "no <limit>"), Problem("s1", "odd", "unknown key 'odd'")])
+    assert text.count("no &lt;limit&gt;") == 1
+    assert 'aria-invalid="true"' in text
+    assert "odd: unknown key &#39;odd&#39;" in text
+
+
+def test_a_text_is_shown_as_it_is():
+    assert ">\n\n&lt;b&gt;hi&lt;/b&gt;</textarea>" in drawn(True)
