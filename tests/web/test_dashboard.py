@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 import pytest
 from msgspec.structs import replace
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from krawall.app import App
 from krawall.clock import wall_ns
@@ -124,6 +124,16 @@ def test_numbers_move_by_themselves_and_nothing_else_is_fetched(page: Page, page
     expect(row).to_contain_text("50 %")
     expect(row).to_contain_text("1,300 ms")
     assert set(asked) == {"part=live"}
+
+
+def test_what_happens_before_the_stream_is_open_is_not_missed(page: Page, pages, live: str):
+    def late(route: Route) -> None:
+        pages.do(lambda app: _new(app, "Came in between", wall_ns()))
+        route.continue_()
+
+    page.route("**/api/v1/events*", late, times=1)
+    page.goto("/")
+    expect(page.get_by_role("row", name="Came in between")).to_be_visible()
 
 
 def test_it_says_when_nothing_comes_any_more(page: Page, live: str, forgive: Callable[[str], None]):

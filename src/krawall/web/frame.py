@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote
 
 import htpy as h
 from fastapi import Request
 
 from krawall.api.auth import caller_of, csrf_of
+from krawall.api.shapes import app_of
 from krawall.model.account import Scope
 
 TOLD = "krawall_told"
@@ -20,7 +21,10 @@ CSRF_FIELD = "csrf"
 
 @dataclass(frozen=True)
 class Frame:
-    """What stands around every page. `caller`: empty when nobody is logged in; `local`: no account is needed."""
+    """What stands around every page. `caller`: empty when nobody is logged in; `local`: no account is needed.
+
+    `after`: the newest event that the page may know of; what it follows begins after that one.
+    """
 
     path: str
     caller: str = ""
@@ -29,6 +33,7 @@ class Frame:
     may_admin: bool = True
     told: str = ""
     version: str = ""
+    after: int | None = None
 
 
 def frame_of(request: Request) -> Frame:
@@ -45,6 +50,11 @@ def frame_of(request: Request) -> Frame:
         told="" if prefetched else unquote(request.cookies.get(TOLD, ""))[:300],
         version=str(request.app.version),
     )
+
+
+async def live_frame_of(request: Request) -> Frame:
+    """Return the frame of a page that follows what changes. To be read before what the page shows: nothing falls between."""
+    return replace(frame_of(request), after=await app_of(request).store.events.newest())
 
 
 def with_csrf(request: Request, content: h.Node) -> h.Renderable:

@@ -11,7 +11,7 @@ from krawall.clock import wall_ns
 from krawall.services.overview import Dashboard
 from krawall.web import ui
 from krawall.web.answers import is_partial, show
-from krawall.web.frame import Frame, frame_of
+from krawall.web.frame import Frame, live_frame_of
 from krawall.web.pages.activity import activity
 from krawall.web.pages.dashboard_day import day
 from krawall.web.pages.dashboard_live import live_card, none_alive, workers_card
@@ -29,10 +29,11 @@ async def dashboard(request: Request, caller: Reader, part: str = "") -> Respons
     app = app_of(request)
     if part == LIVE and is_partial(request):
         return show(request, live_card(await app.overview.live(), wall_ns()))
+    frame = await live_frame_of(request)
     found, offer = await app.overview.dashboard(), await offer_of(app)
     played = found.live or found.day.sessions or (await app.store.sessions.list(limit=1)).items
     done = (bool(offer.targets), bool(offer.scenarios), bool(played))
-    return show(request, dashboard_page(frame_of(request), found, done, wall_ns(), offer if done[0] else None))
+    return show(request, dashboard_page(frame, found, done, wall_ns(), offer if done[0] else None))
 
 
 def dashboard_page(

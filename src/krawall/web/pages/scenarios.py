@@ -22,7 +22,7 @@ from krawall.services.scenarios import Validation
 from krawall.services.shelf import SORTS, shelf
 from krawall.web import ui
 from krawall.web.answers import go, is_partial, show
-from krawall.web.frame import frame_of
+from krawall.web.frame import frame_of, live_frame_of
 from krawall.web.pages.builder_view import View, place
 from krawall.web.pages.scenario_preview import in_words, shown, tried, try_result
 from krawall.web.pages.scenario_template import template_page
@@ -42,7 +42,7 @@ router = APIRouter()
 @router.get("/scenarios", name="web_scenarios")
 async def scenarios(request: Request, caller: Reader) -> Response:
     """Show the list and the templates."""
-    app, now = app_of(request), read_query(request.query_params)
+    app, now, frame = app_of(request), read_query(request.query_params), await live_frame_of(request)
     found = await shelf(
         app.store,
         search=now.get("q", ""),
@@ -53,7 +53,7 @@ async def scenarios(request: Request, caller: Reader) -> Response:
         limit=PAGE,
     )
     templates = await asyncio.to_thread(app.scenarios.templates)
-    return show(request, scenarios_page(frame_of(request), found, templates, now, wall_ns()))
+    return show(request, scenarios_page(frame, found, templates, now, wall_ns()))
 
 
 def read_query(query: Mapping[str, str]) -> dict[str, str]:

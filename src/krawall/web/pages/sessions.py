@@ -14,7 +14,7 @@ from krawall.clock import wall_ns
 from krawall.model.session import Outcome, Session, State, Verdict
 from krawall.web import ui
 from krawall.web.answers import show
-from krawall.web.frame import Frame, frame_of
+from krawall.web.frame import Frame, live_frame_of
 from krawall.web.pages.session_rows import session_table
 from krawall.web.ui.marks import WORDS
 from krawall.web.urls import address, turned
@@ -39,7 +39,7 @@ async def sessions(request: Request, caller: Reader) -> Response:
     """Show the list."""
     now = read_query(request.query_params)
     app, status, sort = app_of(request), now.get("status", ""), now.get("sort", NEWEST)
-    column = sort.removeprefix("-")
+    column, frame = sort.removeprefix("-"), await live_frame_of(request)
     found = await app.store.sessions.list(
         state=State(status) if status in State.__members__ else None,
         outcome=Outcome(status) if status in Outcome.__members__ else None,
@@ -53,7 +53,7 @@ async def sessions(request: Request, caller: Reader) -> Response:
         cursor=now.get("cursor"),
         limit=PAGE,
     )
-    return show(request, sessions_page(frame_of(request), found.items, now, found.next, wall_ns()))
+    return show(request, sessions_page(frame, found.items, now, found.next, wall_ns()))
 
 
 def read_query(query: Mapping[str, str]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from krawall.errors import Conflict, DocumentError, Forbidden, KrawallError, Not
 from krawall.model.account import Caller
 from krawall.model.kept import DocumentKind, Kept
 from krawall.web.answers import go, show
-from krawall.web.frame import frame_of
+from krawall.web.frame import frame_of, live_frame_of
 from krawall.web.pages.target_drafts import (
     body_in,
     credentials,
@@ -43,12 +43,12 @@ async def targets(
     request: Request, caller: Reader, q: str = "", cursor: str | None = None, archived: bool = False
 ) -> Response:
     """Show the list."""
-    app = app_of(request)
+    app, frame = app_of(request), await live_frame_of(request)
     found = await app.documents.list(KIND, search=q.strip()[:200], cursor=cursor, limit=PAGE, archived=archived)
     checks = await _checks(app)
     last = {session.target: session for session in reversed((await app.store.sessions.list(limit=200)).items)}
     rows = [Listed(kept, checks.get(kept.id), last.get(kept.name)) for kept in found.items]
-    return show(request, list_page(frame_of(request), rows, q, archived, cursor, found.next, wall_ns()))
+    return show(request, list_page(frame, rows, q, archived, cursor, found.next, wall_ns()))
 
 
 async def _checks(app: App) -> dict[str, Any]:

@@ -8,7 +8,7 @@ const HIDDEN_MS = 30_000, STALE_MS = 3_000;
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 /** @type {EventSource | null} */
 let source = null;
-let last = "", closing = 0, heard = Date.now(), waiting = 0;
+let last = document.body.dataset.after ?? "", closing = 0, heard = Date.now(), waiting = 0;
 
 /** Let the parts that follow one of these know. @param {string} data */
 function tell(data) {

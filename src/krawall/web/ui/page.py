@@ -45,7 +45,10 @@ def page(
     own = [*SCRIPTS, *["live.js"] * live, *scripts]
     return h.html(lang="en")[
         _head(title, own, chart),
-        h.body(data_live="/api/v1/events" if live else None)[
+        h.body(
+            data_live="/api/v1/events" if live else None,
+            data_after=str(frame.after) if live and frame.after is not None else None,
+        )[
             h.a(".skip", href="#main")["Skip to content"],
             h.div(".shell")[
                 sidebar(frame),
