@@ -109,7 +109,7 @@ def from_schema(kind: str) -> Record:
     step = step_classes()[kind]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PydanticJsonSchemaWarning)
-        schema = step.model_json_schema(by_alias=True)
+        schema: Mapping[str, Any] = step.model_json_schema(by_alias=True)
     lanes = {lane.field for lane in lane_fields(step)}
     schema = _followed(schema, schema)  # a step that holds steps is a reference to itself
     known = schema.get("properties", {})
