@@ -246,6 +246,9 @@ def _message(detail: ErrorDetails) -> str:
         return f"unknown key {where!r}{_nearest_field(detail['loc'])}"
     if kind == "missing":
         return "is missing"
+    if kind in ("too_short", "string_too_short"):
+        least, unit = detail["ctx"]["min_length"], "letter" if kind.startswith("string") else "entry"
+        return f"is empty; at least 1 {unit} is needed" if least == 1 else f"is too short; at least {least} are needed"
     text = detail["msg"].removeprefix("Value error, ")
     return text if kind == "value_error" else f"{text}; got {_short(detail['input'])}"
 

@@ -133,7 +133,12 @@ def checks_of(checks: object) -> str:
     """Return expectations in a line, such as `length >= 1, contains Berlin`."""
     if not isinstance(checks, list):
         return _short(checks)
-    return ", ".join(_any(check) if isinstance(check, Mapping) else _short(check) for check in checks)
+    return ", ".join(_check(check) if isinstance(check, Mapping) else _short(check) for check in checks)
+
+
+def _check(check: Mapping[str, Any]) -> str:
+    must = " (must hold)" if check.get("hard") is True else ""
+    return _any({name: value for name, value in check.items() if name != "hard" or not must}) + must
 
 
 def _set(fields: Mapping[str, Any]) -> str:
