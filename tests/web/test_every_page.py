@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
+import httpx2
 import pytest
 from playwright.sync_api import Page
 from starlette.routing import Match
@@ -11,6 +13,7 @@ from starlette.routing import Match
 from krawall.model.account import Role
 from krawall.testing.pages import Pages
 from krawall.testing.shown import EMPTY, Shown, fill, places
+from krawall.web.assets import STATIC
 from krawall.web.pages import ROUTERS
 
 SHOWN = Shown(*({word: word for word in words.split()} for words in ("bot plain long echo", "audit branching stress draft", "queued running passed failed broken cancelled")))  # fmt: skip
@@ -136,3 +139,23 @@ class TestWithAccounts:
         for name in ("dashboard", "targets", "target", "scenarios", "scenario", "session-running", "session-passed"):
             look(places(shown)[name], f"viewer-{name}")
         look("/targets/new", "forbidden")
+
+
+def test_what_a_page_is_dressed_in_is_loaded(pages: Pages, shown: Shown):
+    """Sheets that only some pages load: a class that one of them is about is on no page without it."""
+    sheets = {path.name: words(path.read_text()) for path in STATIC.glob("*.css")}
+    base = set().union(*(words(path.read_text()) for path in STATIC.glob("css/*.css")))
+    bare = []
+    with httpx2.Client(base_url=pages.url) as client:
+        for name, path in places(shown).items():
+            text = client.get(path, headers={"accept": "text/html"}).text
+            worn = {each for classes in re.findall(r'class="([^"]*)"', text) for each in classes.split()} - base
+            loaded = set().union(*(sheets[name] for name in sheets if f"/{name.removesuffix('.css')}." in text))
+            bare += [(name, each) for each in sorted(worn - loaded) if any(each in known for known in sheets.values())]
+    assert bare == []
+
+
+def words(sheet: str) -> set[str]:
+    return set(
+        re.findall(r"\.([a-zA-Z][\w-]*)(?=[^{}]*\{)", re.sub(r"/\*.*?\*/|url\([^)]*\)", "", sheet, flags=re.DOTALL))
+    )

@@ -29,6 +29,7 @@ from krawall.api.edge import Edge
 from krawall.api.headers import SafeHeaders
 from krawall.api.limits import BodyLimit, RateLimit
 from krawall.api.openapi import describe
+from krawall.api.packing import Packing
 from krawall.services.tracing import Tracing
 from krawall.settings import Settings
 from krawall.version import __version__
@@ -78,6 +79,7 @@ def _surround(api: FastAPI, settings: Settings, told: telemetry.Telemetry) -> No
     """Put the layers around the routes, the innermost first: what is added last sees a request first."""
     per_s = settings.requests_per_s
     api.add_middleware(Edge)
+    api.add_middleware(Packing)
     api.add_middleware(RateLimit, per_s=per_s, burst=max(1, round(per_s * BURST)))
     api.add_middleware(Access, host=settings.host, public_url=settings.public_url)
     api.add_middleware(BodyLimit, most=settings.most_body, longer={"/api/v1/sessions/import": settings.most_import})

@@ -1,7 +1,8 @@
 """The files that pages load: named by their content, kept in memory, packed once. A name changes with what it stands for.
 
-Style sheets of `static/css` become one `app.css`, in order of their names. A file may refer to another (`url(inter.woff2)`,
-`from "./dom.js"`); what is served refers to the other's full name, so everything can be cached for ever.
+Style sheets of `static/css` become one `app.css`, in order of their names; those beside it belong to some pages alone. A file
+may refer to another (`url(inter.woff2)`, `from "./dom.js"`); what is served refers to the other's full name, so everything can
+be cached for ever.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def assets() -> Mapping[str, Asset]:
     bodies = {path.name: path.read_bytes() for path in files}
     sheets = sorted((STATIC / "css").glob("*.css"))
     bodies[SHEET] = b"\n".join(path.read_bytes() for path in sheets)
-    own = {SHEET, *(path.name for path in STATIC.iterdir() if path.suffix == ".js")}
+    own = {SHEET, *(path.name for path in STATIC.iterdir() if path.suffix in (".js", ".css"))}
     bodies |= {name: lean(bodies[name].decode(), Path(name).suffix).encode() for name in own}
     made: dict[str, Asset] = {}
     for name in bodies:

@@ -34,7 +34,10 @@ def test_structs_appear_in_full(described):
 
 @pytest.mark.parametrize(
     ("path", "messages"),
-    [("/api/v1/sessions/{id}/stream", {"snapshot", "event", "tick", "end"}), ("/api/v1/events", {"changed", "moved", "end"})],
+    [
+        ("/api/v1/sessions/{id}/stream", {"snapshot", "event", "tick", "end"}),
+        ("/api/v1/events", {"changed", "moved", "end"}),
+    ],
 )
 def test_each_message_of_a_stream_is_described(described, path, messages):
     schema = described["paths"][path]["get"]["responses"]["200"]["content"]["text/event-stream"]["schema"]

@@ -34,6 +34,7 @@ from krawall.web.pages.builder_text import MOST, text_tab
 from krawall.web.pages.builder_view import FLOW, View, place
 from krawall.web.pages.scenario_preview import preview_tab, shown
 from krawall.web.pages.scenario_revisions import Compared, revisions_of, revisions_tab
+from krawall.web.pages.scenario_talk import SHEETS
 from krawall.web.ui.keys import Key
 from krawall.web.urls import address
 
@@ -236,6 +237,7 @@ async def _page(app: App, view: View, query: Mapping[str, str]) -> h.Element:
         dialogs(view),
         crumbs=crumbs,
         scripts=["builder.js", "names.js"],
+        sheets=["builder.css", *SHEETS] if view.tab == "preview" else ["builder.css"],
         keys=KEYS if view.may_edit else KEYS[:1],
     )
 

@@ -118,6 +118,7 @@ def conversation_page(
         _replay(found, records, at_ms, live) if found.turns else ui.card("", ui.empty("Nothing was said in this conversation.", symbol="message-square")),
         crumbs=[("Sessions", "/sessions"), (name, home), ("Conversations", f"{home}?tab=conversations"), (title, "")],
         scripts=("replay.js",),
+        sheets=("replay.css",),
         live=live,
         keys=KEYS,
     )  # fmt: skip

@@ -55,6 +55,7 @@ def request_page(
         ui.card("Request", _raw(found)),
         ui.card("Reply", h.p(".muted")["As the log has it: texts and numbers, no bytes."], ui.code(record_text(records), label=f"Log record of turn {found.turn}")),
         crumbs=[("Sessions", "/sessions"), (name, home), (f"Conversation {number}", talk), (title, "")],
+        sheets=["replay.css"],
     )  # fmt: skip
 
 

@@ -106,6 +106,7 @@ def import_page(
         ui.page_header("Import scenarios", about=about),
         h.div(".cols")[_form(text, replace), outcome(results, wrong)],
         crumbs=[("Scenarios", "/scenarios"), ("Import", "")],
+        sheets=["scenarios.css"],
     )
 
 

@@ -17,6 +17,8 @@ from krawall.web.pages.session_head import FAULTS
 
 Way = Callable[[str], str]
 """A place in the scenario (`steps.0.steps.1`) -> the address that shows the step, "" for none."""
+SHEETS = ("replay.css", "scenarios.css")
+"""Style sheets of a page that shows one."""
 PAUSE_MS = 1000.0
 """A silence from this length on is shown between two turns."""
 

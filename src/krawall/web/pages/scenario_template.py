@@ -11,7 +11,7 @@ from krawall.conduct.words import many
 from krawall.services.scenarios import Preview, Template
 from krawall.web import ui
 from krawall.web.frame import Frame
-from krawall.web.pages.scenario_talk import rehearsed, takes
+from krawall.web.pages.scenario_talk import SHEETS, rehearsed, takes
 from krawall.web.pages.scenarios_list import category_words, expected, use
 from krawall.wire.yaml import write
 
@@ -43,6 +43,7 @@ def template_page(frame: Frame, found: Template, preview: Preview) -> h.Element:
             ],
         ],
         crumbs=[("Scenarios", "/scenarios"), ("Templates", "/scenarios#templates"), (info.title, "")],
+        sheets=SHEETS,
     )
 
 

@@ -25,6 +25,7 @@ from krawall.web.answers import go, is_partial, show
 from krawall.web.frame import frame_of, live_frame_of
 from krawall.web.pages.builder_view import View, place
 from krawall.web.pages.scenario_preview import in_words, shown, tried, try_result
+from krawall.web.pages.scenario_talk import SHEETS
 from krawall.web.pages.scenario_template import template_page
 from krawall.web.pages.scenarios_list import (
     PAGE,
@@ -180,7 +181,7 @@ async def try_one(request: Request, caller: Runner, key: str) -> Response:
         about=f"{name}, against the mock bot.",
         actions=ui.button("Back", symbol="arrow-left", href=back),
     )
-    return show(request, ui.page(frame_of(request), "One conversation", header, result, crumbs=crumbs))
+    return show(request, ui.page(frame_of(request), "One conversation", header, result, crumbs=crumbs, sheets=SHEETS))
 
 
 async def _view(request: Request, app: App, caller: Caller, key: str) -> View:

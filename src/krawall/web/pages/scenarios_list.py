@@ -43,6 +43,7 @@ def scenarios_page(frame: Frame, found: Shelf, templates: Sequence[TemplateInfo]
             h.ul(".shelf")[[_template(frame, each) for each in templates]],
         ],
         live=True,
+        sheets=["scenarios.css"],
     )
 
 
@@ -163,7 +164,14 @@ def _dialog() -> h.Element:
 def question_page(frame: Frame, kept: Kept, title: str, form: h.Element) -> h.Element:
     """Return a question as a page of its own, for browsers without scripts."""
     crumbs = [("Scenarios", "/scenarios"), (kept.name, f"/scenarios/{kept.id}"), (title.split()[0].rstrip("?"), "")]
-    return ui.page(frame, title, ui.page_header(title), h.section(".card.narrow.asks")[form], crumbs=crumbs)
+    return ui.page(
+        frame,
+        title,
+        ui.page_header(title),
+        h.section(".card.narrow.asks")[form],
+        crumbs=crumbs,
+        sheets=["scenarios.css"],
+    )
 
 
 def question(title: str, form: h.Element) -> h.Node:

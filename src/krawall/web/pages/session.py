@@ -167,6 +167,7 @@ def session_page(frame: Frame, facts: Facts, tab: str, *content: h.Node) -> h.El
         ],
         crumbs=[("Sessions", "/sessions"), (found.name, "")],
         chart=True,
+        sheets=["session.css"],
         scripts=SCRIPTS,
         keys=LIVE_KEYS if facts.live else KEYS,
     )
@@ -180,6 +181,7 @@ def session_page_of_form(frame: Frame, facts: Facts, typed: str, error: str) -> 
         ui.page_header("Change load"),
         ui.card("", adjust_form(facts, typed, error)),
         crumbs=[("Sessions", "/sessions"), (facts.session.name, f"/sessions/{facts.session.id}"), ("Change load", "")],
+        sheets=["session.css"],
     )
 
 

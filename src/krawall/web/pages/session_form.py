@@ -51,6 +51,7 @@ def start_page(frame: Frame, order: Order, offer: Offer) -> h.Element:
             id="start", more={"hx-select": "#start"},
         ),
         crumbs=[("Sessions", "/sessions"), ("New", "")],
+        sheets=["session.css"],
     )  # fmt: skip
 
 

@@ -64,7 +64,7 @@ def form_page(frame: Frame, draft: Draft, credentials: Sequence[str]) -> h.Eleme
         None if kept else _presets(draft),
         detect_card(draft.of("url")) if not kept and not draft.preset else None,
         _bench(frame, draft, credentials) if draft.preset or kept else None,
-        crumbs=crumbs, scripts=["target.js"],
+        crumbs=crumbs, scripts=["target.js"], sheets=["target.css"],
     )  # fmt: skip
 
 

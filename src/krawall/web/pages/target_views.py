@@ -65,7 +65,7 @@ def target_page(frame: Frame, shown: Shown, tab: str, revisions: h.Node, now_ns:
         tabs,
         content,
         _dialogs(kept) if frame.may_run else None,
-        crumbs=[("Targets", "/targets"), (kept.name, "")], scripts=["target.js"],
+        crumbs=[("Targets", "/targets"), (kept.name, "")], scripts=["target.js"], sheets=["target.css"],
     )  # fmt: skip
 
 
@@ -117,6 +117,7 @@ def duplicate_page(frame: Frame, kept: Kept, name: str, error: str = "") -> h.El
         ui.page_header(title, about=ABOUT_COPIES),
         ui.card("", h.div(".narrow")[duplicate_form(kept, name, error)]),
         crumbs=[("Targets", "/targets"), (kept.name, f"/targets/{kept.id}"), ("Duplicate", "")],
+        sheets=["target.css"],
     )
 
 

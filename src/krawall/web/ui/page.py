@@ -36,15 +36,16 @@ def page(
     live: bool = False,
     chart: bool = False,
     scripts: Sequence[str] = (),
+    sheets: Sequence[str] = (),
     keys: Sequence[Key] = (),
 ) -> h.Element:
     """Return a page. `title` is also its last crumb when there are none.
 
-    `live`: parts of it follow what changes; `chart`: it draws with uPlot; `scripts`: modules of its own; `keys`: what can be pressed here alone.
+    `live`: parts of it follow what changes; `chart`: it draws with uPlot; `scripts`, `sheets`: modules and style sheets of its own; `keys`: what can be pressed here alone.
     """
     own = [*SCRIPTS, *["live.js"] * live, *scripts]
     return h.html(lang="en")[
-        _head(title, own, chart),
+        _head(title, own, chart, sheets),
         h.body(
             data_live="/api/v1/events" if live else None,
             data_after=str(frame.after) if live and frame.after is not None else None,
@@ -74,7 +75,7 @@ def bare_page(title: str, *content: h.Node) -> h.Element:
     ]
 
 
-def _head(title: str, scripts: Sequence[str], chart: bool) -> h.Element:
+def _head(title: str, scripts: Sequence[str], chart: bool, sheets: Sequence[str] = ()) -> h.Element:
     return h.head[
         h.meta(charset="utf-8"),
         h.meta(name="viewport", content="width=device-width, initial-scale=1"),
@@ -84,7 +85,7 @@ def _head(title: str, scripts: Sequence[str], chart: bool) -> h.Element:
         h.link(rel="preload", href=asset("inter.woff2"), as_="font", type="font/woff2", crossorigin="anonymous"),
         h.script[Markup(EARLY)],  # ours, and named by the policy
         h.link(rel="stylesheet", href=asset("app.css")),
-        chart and h.link(rel="stylesheet", href=asset("uplot.css")),
+        [h.link(rel="stylesheet", href=asset(name)) for name in [*["uplot.css"] * chart, *sheets]],
         h.link(rel="icon", href=asset("mark.svg"), type="image/svg+xml"),
         h.script(src=asset("htmx.js"), defer=True),
         chart and h.script(src=asset("uplot.js"), defer=True),
