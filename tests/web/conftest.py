@@ -236,3 +236,29 @@ def shot(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
             page.screenshot(path=folder / f"{name}.png", full_page=True)
 
     return take
+
+
+THEMES, WIDTHS = ("light", "dark"), (1440, 390)
+OF_COLOURS_AND_ROOM = ["color-contrast", "target-size", "scrollable-region-focusable"]
+"""The rules whose answer changes with the theme and the width."""
+
+
+@pytest.fixture
+def looked_at(page: Page, violations: Callable[..., list[str]], shot: Callable[[Page, str], None]):
+    """`looked_at(name)` finds nothing wrong with the open page, wide in light and narrow in dark, and keeps pictures of all four looks."""
+
+    def look(name: str) -> None:
+        for theme, width in ((theme, width) for theme in THEMES for width in WIDTHS):
+            pictures = bool(os.environ.get("KRAWALL_SHOTS"))
+            judged = (theme, width) in (("light", 1440), ("dark", 390))
+            if not judged and not pictures:
+                continue
+            page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
+            page.set_viewport_size({"width": width, "height": 900})
+            shot(page, f"{name}-{theme}-{width}")
+            if judged:
+                assert violations(page, None if theme == "light" else OF_COLOURS_AND_ROOM) == [], (name, theme, width)
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (name, width)
+        page.set_viewport_size({"width": 1440, "height": 900})
+
+    return look

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -228,17 +227,11 @@ def test_it_works_without_a_script(browser, pages):
     context.close()
 
 
-def test_looks(page: Page, pages, violations: Callable[[Page], list[str]], shot: Callable[[Page, str], None]):
+def test_looks(page: Page, pages, looked_at):
     editing = pages.do(lambda app: app.drafts.open(None, "local", template="branching"))
     wrong = pages.do(
         lambda app: app.drafts.edit(editing.id, "local", "Edit", lambda draft: draft.add("loop", "s9/else")[0])
     )
-    for theme in ("light", "dark"):
-        page.add_init_script(f"localStorage.setItem('theme', '{theme}')")
-        for width in (1440, 390):
-            page.set_viewport_size({"width": width, "height": 900})
-            for tab in ("flow", "yaml")[: 2 if theme == "light" else 1]:
-                page.goto(f"/scenarios/{wrong.id}?step=s9&tab={tab}")
-                shot(page, f"builder-{tab}-{theme}-{width}")
-                assert violations(page) == [], (tab, theme, width)
-                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (tab, width)
+    for tab in ("flow", "yaml"):
+        page.goto(f"/scenarios/{wrong.id}?step=s9&tab={tab}")
+        looked_at(f"builder-{tab}")

@@ -19,14 +19,6 @@ def themed(page: Page, theme: str, width: int = 1440) -> Page:
     return page
 
 
-@pytest.mark.parametrize("width", [1440, 390, 320])
-def test_the_gallery_has_no_violation(page: Page, theme, width, violations, shot):
-    themed(page, theme, width).goto("/gallery")
-    shot(page, f"gallery-{theme}-{width}")
-    assert violations(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
-
 def test_what_lies_over_the_page_has_no_violation(page: Page, theme, violations, shot):
     themed(page, theme).goto("/gallery")
     page.get_by_role("button", name="Search").click()

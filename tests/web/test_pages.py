@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from krawall.clock import wall_ns
@@ -15,39 +14,8 @@ from krawall.model.kept import DocumentKind
 from krawall.model.session import Outcome, State, Verdict
 from krawall.testing.served import a_plan, a_session
 
-EMPTY = ("/", "/targets", "/targets/new", "/targets/new?preset=mock", "/scenarios", "/sessions", "/nothing")
 
-
-@pytest.fixture
-def look(
-    page: Page,
-    violations: Callable[[Page], list[str]],
-    forgive: Callable[[str], None],
-    shot: Callable[[Page, str], None],
-):
-    """`look(path)` opens a page wide and narrow, in both themes, and finds nothing wrong with it."""
-
-    def looking(path: str, name: str) -> None:
-        for theme in ("light", "dark"):
-            page.add_init_script(f"localStorage.setItem('theme', '{theme}')")
-            for width in (1440, 390):
-                page.set_viewport_size({"width": width, "height": 900})
-                page.goto(path)
-                shot(page, f"{name}-{theme}-{width}")
-                assert violations(page) == [], (path, theme, width)
-                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (path, width)
-                assert page.get_by_role("heading", level=1).count() == 1
-
-    forgive("404")
-    return looking
-
-
-@pytest.mark.parametrize("path", EMPTY)
-def test_pages_of_an_empty_installation(look, path):
-    look(path, "empty" + path.replace("/", "-").replace("?", "-"))
-
-
-def test_a_target_is_made_tested_revised_and_deleted(page: Page, pages, forgive, look):
+def test_a_target_is_made_tested_revised_and_deleted(page: Page, pages, forgive):
     forgive("422")
     with mock_bot(pages) as url:
         page.goto("/")
@@ -69,8 +37,6 @@ def test_a_target_is_made_tested_revised_and_deleted(page: Page, pages, forgive,
         expect(page.get_by_text("It answers")).to_be_visible()
         expect(page.locator(".steps li.ok")).not_to_have_count(0)
         target = page.url
-        look(target, "target")
-        look(f"{target}/edit", "target-edit")
         page.set_viewport_size({"width": 1440, "height": 900})
         page.goto(target)
         page.get_by_role("link", name="Edit target").click()
@@ -82,7 +48,6 @@ def test_a_target_is_made_tested_revised_and_deleted(page: Page, pages, forgive,
         page.get_by_label("Everything else").fill("request: {model: small}")
         page.get_by_role("button", name="Save target").click()
         expect(page.locator("#toasts").get_by_text("revision 2")).to_be_visible()
-        look(f"{target}?tab=revisions", "target-revisions")
         page.goto(target)
         page.get_by_role("button", name="More actions").click()
         page.get_by_role("menuitem", name="Delete target").click()
@@ -103,11 +68,10 @@ def test_what_somebody_else_changed_is_not_overwritten(page: Page, pages, forgiv
     pages.do(lambda app: app.documents.delete(DocumentKind.target, kept.id, "ada"))
 
 
-def test_a_template_becomes_a_scenario_and_the_palette_finds_it(page: Page, look):
+def test_a_template_becomes_a_scenario_and_the_palette_finds_it(page: Page):
     page.goto("/scenarios")
     page.get_by_role("listitem").filter(has_text="Branching").get_by_role("button", name="Use template").click()
     expect(page.get_by_role("heading", level=1, name="Branching")).to_be_visible()
-    look(page.url, "scenario")
     page.set_viewport_size({"width": 1440, "height": 900})
     page.get_by_role("button", name="Save scenario").click()
     expect(page.locator("#toasts").get_by_text("Branching")).to_be_visible()
@@ -118,18 +82,15 @@ def test_a_template_becomes_a_scenario_and_the_palette_finds_it(page: Page, look
     expect(page.get_by_role("heading", level=1, name="Branching")).to_be_visible()
 
 
-def test_sessions_are_filtered_and_ordered_by_the_address(page: Page, pages, look):
+def test_sessions_are_filtered_and_ordered_by_the_address(page: Page, pages):
     page.goto("/sessions")
     expect(page.get_by_text("No sessions yet")).to_be_visible()
     pages.do(_play)
     page.reload()
     expect(page.get_by_role("link", name="Late parcel")).to_be_visible()
-    look("/sessions", "sessions")
-    look("/", "dashboard")
     page.goto("/sessions")
     page.get_by_role("link", name="Late parcel").click()
     expect(page.get_by_role("heading", level=1, name="Late parcel")).to_be_visible()
-    look(page.url, "session")
     page.set_viewport_size({"width": 1440, "height": 900})
     page.get_by_role("button", name="Pause", exact=True).click()
     expect(page.get_by_role("button", name="Resume")).to_be_visible()

@@ -245,7 +245,7 @@ def test_its_keys_are_listed_and_the_position_follows_the_pointer(page: Page, se
     expect(page.locator(".turn:visible").last).to_have_attribute("aria-current", "step")
 
 
-def test_the_request_of_a_turn_is_fetched_when_it_is_opened(page: Page, session: str, violations, shot):
+def test_the_request_of_a_turn_is_fetched_when_it_is_opened(page: Page, session: str, looked_at, violations, shot):
     page.goto(f"{session}/1")
     turn = page.locator("#turn-4")
     turn.get_by_text("Request", exact=True).click()
@@ -254,13 +254,7 @@ def test_the_request_of_a_turn_is_fetched_when_it_is_opened(page: Page, session:
     shot(page, "replay-request-light-1440")
     page.goto(f"{session}/1/turns/4")
     expect(page.get_by_role("heading", level=1, name="Turn 4")).to_be_visible()
-    for theme in ("light", "dark"):
-        page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
-        for width in (1440, 390):
-            page.set_viewport_size({"width": width, "height": 900})
-            shot(page, f"turn-{theme}-{width}")
-            assert violations(page) == [], (theme, width)
-            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
+    looked_at("turn")
     page.get_by_role("link", name="To the replay").click()
     expect(page).to_have_url(re.compile("/conversations/1#turn-4$"))
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Callable
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from krawall.clock import wall_ns
@@ -28,28 +26,11 @@ LATE = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def look(page: Page, violations: Callable[[Page], list[str]], shot: Callable[[Page, str], None]):
-    """`look(name)` sees the open page wide and narrow, in both themes, and finds nothing wrong with it."""
-
-    def looking(name: str) -> None:
-        for theme in ("light", "dark"):
-            page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
-            for width in (1440, 390):
-                page.set_viewport_size({"width": width, "height": 900})
-                shot(page, f"{name}-{theme}-{width}")
-                assert violations(page) == [], (name, theme, width)
-                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (name, width)
-        page.set_viewport_size({"width": 1440, "height": 900})
-
-    return looking
-
-
 def make(pages, body) -> str:
     return str(pages.do(lambda app: app.documents.create(KIND, body, "ada")).id)
 
 
-def test_a_list_of_scenarios_and_what_is_done_with_them(page: Page, pages, look, forgive):
+def test_a_list_of_scenarios_and_what_is_done_with_them(page: Page, pages, looked_at, forgive):
     forgive("422")
     make(pages, LATE)
     make(pages, {"name": "Shop audit", "category": "stress", "steps": ["Hello", {"loop": 20, "steps": ["More"]}]})
@@ -57,7 +38,7 @@ def test_a_list_of_scenarios_and_what_is_done_with_them(page: Page, pages, look,
     pages.do(_played)
     page.goto("/scenarios")
     expect(page.get_by_role("row", name="Late parcel")).to_contain_text("Completed")
-    look("scenarios-full")
+    looked_at("scenarios-full")
     page.get_by_role("button", name="Actions for Late parcel").click()
     page.get_by_role("menuitem", name="Duplicate").click()
     dialog = page.get_by_role("dialog", name="Duplicate Late parcel")
@@ -65,7 +46,7 @@ def test_a_list_of_scenarios_and_what_is_done_with_them(page: Page, pages, look,
     dialog.get_by_role("button", name="Duplicate").click()
     expect(dialog.get_by_label("Name of the copy")).to_have_attribute("aria-invalid", "true")
     expect(dialog.get_by_label("Name of the copy")).to_have_value("Shop audit")
-    look("scenarios-duplicate")
+    looked_at("scenarios-duplicate")
     dialog.get_by_label("Name of the copy").fill("Very late parcel")
     dialog.get_by_role("button", name="Duplicate").click()
     expect(page.get_by_role("heading", level=1, name="Very late parcel")).to_be_visible()
@@ -99,11 +80,11 @@ def test_a_dialog_stays_open_with_what_was_typed_while_the_list_follows_others(p
     expect(field).to_have_value("Half typed")
 
 
-def test_a_template_is_looked_at_and_used(page: Page, look):
+def test_a_template_is_looked_at_and_used(page: Page, looked_at):
     page.goto("/scenarios")
     page.get_by_role("link", name="Preview Branching").click()
     expect(page.get_by_role("heading", level=1, name="Branching")).to_be_visible()
-    look("template")
+    looked_at("template")
     page.get_by_role("button", name="Use template").click()
     expect(page).to_have_url(DRAFT)
     page.goto("/scenarios")
@@ -111,9 +92,9 @@ def test_a_template_is_looked_at_and_used(page: Page, look):
     expect(page).to_have_url(DRAFT)
 
 
-def test_files_are_imported_and_every_error_is_told(page: Page, look):
+def test_files_are_imported_and_every_error_is_told(page: Page, looked_at):
     page.goto("/scenarios/import")
-    look("import-empty")
+    looked_at("import-empty")
     page.get_by_label("Choose files").set_input_files(
         [
             {"name": "good.yaml", "mimeType": "application/yaml", "buffer": b"name: From a file\nsteps: [Hello]\n"},
@@ -125,12 +106,12 @@ def test_files_are_imported_and_every_error_is_told(page: Page, look):
     expect(page.get_by_role("heading", name="3 documents: 2 made, 1 not taken in")).to_be_visible()
     expect(page.get_by_text("Line 3")).to_be_visible()
     expect(page.get_by_label("Or paste YAML")).to_have_value("name: Pasted\nsteps: [Hi]\n")
-    look("import-done")
+    looked_at("import-done")
     page.get_by_role("link", name="From a file").click()
     expect(page.get_by_role("heading", level=1, name="From a file")).to_be_visible()
 
 
-def test_a_conversation_is_previewed_and_really_played(page: Page, pages, look):
+def test_a_conversation_is_previewed_and_really_played(page: Page, pages, looked_at):
     id = make(pages, {**LATE, "name": "Tried parcel"})
     page.goto(f"/scenarios/{id}?tab=preview")
     expect(page.get_by_text("You work for a parcel service.")).to_be_visible()
@@ -140,12 +121,12 @@ def test_a_conversation_is_previewed_and_really_played(page: Page, pages, look):
     page.get_by_role("button", name="Play one against the mock bot").click()
     expect(page.get_by_text("It came to its end.")).to_be_visible(timeout=30_000)
     expect(page.locator("#tried .says.target")).to_have_count(4)
-    look("scenario-preview")
+    looked_at("scenario-preview")
     page.locator("#tried").get_by_role("link", name="Step 3.1").first.click()
     expect(page).to_have_url(re.compile(r"step=s\d"))
 
 
-def test_two_revisions_are_compared_and_an_old_one_comes_back(page: Page, pages, look):
+def test_two_revisions_are_compared_and_an_old_one_comes_back(page: Page, pages, looked_at):
     id = make(pages, {**LATE, "name": "Revised parcel"})
     for seed in (2, 3):
         body = {**LATE, "name": "Revised parcel", "seed": seed}
@@ -154,7 +135,7 @@ def test_two_revisions_are_compared_and_an_old_one_comes_back(page: Page, pages,
     expect(page.get_by_role("region", name="What changed")).to_contain_text("+seed: 3")
     page.get_by_label("From").select_option("1")
     expect(page.get_by_role("region", name="What changed")).not_to_contain_text("-seed: 2")
-    look("scenario-revisions")
+    looked_at("scenario-revisions")
     page.get_by_role("button", name="Restore revision 1").click()
     expect(page.locator("#toasts").get_by_text("Restored revision 1 as revision 4")).to_be_visible()
 

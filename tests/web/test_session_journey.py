@@ -48,23 +48,6 @@ def _free() -> int:
         return int(free.getsockname()[1])
 
 
-@pytest.fixture
-def looked_at(page: Page, violations, shot):
-    """`looked_at(name)` finds nothing wrong with the page as it is, in both themes, wide and narrow."""
-
-    def look(name: str) -> None:
-        for theme in ("light", "dark"):
-            page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
-            for width in (1440, 390):
-                page.set_viewport_size({"width": width, "height": 900})
-                shot(page, f"{name}-{theme}-{width}")
-                assert violations(page) == [], (name, theme, width)
-                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (name, width)
-        page.set_viewport_size({"width": 1440, "height": 900})
-
-    return look
-
-
 def number(page: Page, name: str) -> int:
     return int((page.locator(f'[data-live-value="{name}"]').text_content() or "0").replace(",", "") or 0)
 

@@ -50,7 +50,7 @@ def keep(pages, name: str, body: dict) -> str:
     return str(pages.do(lambda app: app.documents.create(KIND, body, "ada", name=name)).id)
 
 
-def test_each_step_is_told_while_the_test_runs(page: Page, pages, bot, violations, shot):
+def test_each_step_is_told_while_the_test_runs(page: Page, pages, bot, looked_at):
     id = keep(pages, "Told", {"preset": "mock", "fields": {"base": bot}, "stream": True})
     page.goto(f"/targets/{id}")
     page.get_by_label("Message").fill("Where is my parcel?")
@@ -58,13 +58,7 @@ def test_each_step_is_told_while_the_test_runs(page: Page, pages, bot, violation
     expect(page.get_by_text("It answers")).to_be_visible()
     expect(page.locator(".steps li.ok")).to_have_count(5)
     expect(page.locator(".tree .badge").filter(has_text="Reply text")).not_to_have_count(0)
-    for theme in ("light", "dark"):
-        page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
-        assert violations(page) == []
-        for width in (1440, 390):
-            page.set_viewport_size({"width": width, "height": 900})
-            shot(page, f"target-tested-{theme}-{width}")
-            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    looked_at("target-tested")
 
 
 def test_a_reply_that_stands_elsewhere_leads_to_the_mapping(page: Page, pages, bot, shot):
@@ -106,7 +100,7 @@ def test_a_server_that_goes_away_is_said_and_the_message_stays(page: Page, pages
 # the form beside what it comes to ------------------------------------------------------------------------
 
 
-def test_paths_are_pressed_out_of_an_answer(page: Page, pages, bot, violations, shot):
+def test_paths_are_pressed_out_of_an_answer(page: Page, pages, bot, looked_at):
     page.goto("/targets/new?preset=custom-http")
     page.get_by_label("Name", exact=True).fill("Picked")
     page.get_by_label("Address", exact=True).fill(f"{bot}/v1/chat/completions")
@@ -128,14 +122,7 @@ def test_paths_are_pressed_out_of_an_answer(page: Page, pages, bot, violations, 
     page.locator(".twig", has_text="prompt_tokens").first.focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("textbox", name="Tokens in")).to_have_value("usage.prompt_tokens")
-    for theme in ("light", "dark"):
-        page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
-        assert violations(page) == []
-        for width in (1440, 390):
-            page.set_viewport_size({"width": width, "height": 900})
-            shot(page, f"target-form-{theme}-{width}")
-            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.set_viewport_size({"width": 1440, "height": 900})
+    looked_at("target-form")
     page.get_by_role("button", name="Test connection").click()
     expect(page.get_by_text("It answers")).to_be_visible()
     page.get_by_role("button", name="Save target").click()

@@ -198,7 +198,10 @@ def aside(view: View) -> h.Element:
     if node is None:
         words = "Add a step and select it to say what it does." if view.may_edit else "This scenario has no steps."
         return h.aside(".card.inspector", id="inspector", aria_label="Step")[ui.empty(words, None, "workflow")]
-    return h.aside(".card.inspector", id="inspector", aria_label=f"{title_of(node.kind)} step", data_for=node.id)[
+    # On a phone it is a sheet that scrolls; where nothing in it can be focused, keys reach it as a whole.
+    scrolls = None if view.may_edit else "0"
+    about = {"id": "inspector", "aria-label": f"{title_of(node.kind)} step", "data-for": node.id, "tabindex": scrolls}
+    return h.aside(".card.inspector", about)[
         h.header[chip(node.kind), h.h2[title_of(node.kind)], _tools(view, node) if view.may_edit else None],
         h.div(".in")[inspector(view, node)],
     ]
