@@ -9,7 +9,7 @@ STAMP  := $(VENV)/.ready
 SIDE_BY_SIDE := $(BIN)/pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-postgres check fix bench docs lock clean
+.PHONY: help setup demo test test-postgres check lint units fix bench docs lock clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,18 +29,23 @@ $(STAMP): requirements.lock pyproject.toml package-lock.json
 demo: setup  ## play a session against the built-in mock bot and write its report
 	@$(BIN)/krawall demo
 
-check: setup  ## format, lint, types, imports, unit, contract and invariant tests
+check: setup  ## format, lint, types, imports; unit, contract and invariant tests beside them
+	@$(MAKE) --no-print-directory -j 2 lint units
+
+lint: setup
 	@$(BIN)/ruff format --check src tests bench
 	@$(BIN)/ruff check src tests bench
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/deptry src
+
+units: setup
 	@$(SIDE_BY_SIDE) tests/unit tests/contract tests/invariants tests/typing
 
-# Long ones first, and three at a time, for they wait most of it. Pages have a process of their own: the browser's event loop stays in it, and tests of coroutines need one that is theirs.
-test: check  ## check, then the tests over real sockets and processes
-	@mkdir -p build; $(BIN)/pytest tests/web > build/pages.out 2>&1 & pages=$$!; \
-	$(BIN)/pytest -n 3 --dist loadfile tests/e2e tests/integration; rest=$$?; wait $$pages; code=$$?; cat build/pages.out; exit $$((rest || code))
+# Side by side, and more than there are cores, for they wait most of it. Pages have processes of their own: a browser's event loop stays in its process, and tests of coroutines need one that is theirs.
+test: check  ## check, then the tests over real sockets, processes and browsers
+	@mkdir -p build; $(SIDE_BY_SIDE) tests/web > build/pages.out 2>&1 & pages=$$!; \
+	$(BIN)/pytest -n 4 --dist loadfile tests/e2e tests/integration; rest=$$?; wait $$pages; code=$$?; cat build/pages.out; exit $$((rest || code))
 
 test-postgres: setup  ## the tests of API, access and store once more, on PostgreSQL
 	@KRAWALL_TEST_DATABASE=postgresql $(BIN)/pytest tests/contract/store tests/integration/access tests/integration/api tests/integration/sessions_api
