@@ -8,8 +8,11 @@ from playwright.sync_api import BrowserContext, Page
 from krawall.testing.pages import Pages
 from krawall.testing.shown import Shown, fill, places
 
-WEIGHTS = {"dashboard": 96_000, "targets": 96_000, "sessions": 98_000, "scenario": 104_000, "scenario-settings": 107_000, "session-passed": 156_000}  # fmt: skip
-"""Bytes over the wire of a cold load, font and headers included: what they weigh, rounded up. The aim is 90 KB, and 120 KB with charts."""
+WEIGHTS = {
+    "dashboard": 90_000, "targets": 90_000, "sessions": 90_000, "scenario": 101_000, "scenario-settings": 103_000, "session-passed": 133_000,
+}  # fmt: skip
+"""Bytes over the wire of a cold load, font and headers included. The aim is 90 KB, and 120 KB with charts: the builder and the
+finished session weigh more, and not more than this."""
 MOST_SHIFT = 0.02
 MOST_NODES = 4_000
 SHIFT = """new Promise(done => { let sum = 0

@@ -30,7 +30,7 @@ from krawall.web.pages.session_live import live, log
 from krawall.web.ui.keys import Key
 from krawall.web.urls import address
 
-SCRIPTS = ("time-chart.js", "log-view.js", "live-session.js")
+SCRIPTS = ("time-chart.js", "live-session.js")
 KEYS: tuple[Key, ...] = (
     (("/",), (), "Search what was said and heard"),
     (("w",), (), "Show all of the time in the charts"),
@@ -168,7 +168,7 @@ def session_page(frame: Frame, facts: Facts, tab: str, *content: h.Node) -> h.El
         crumbs=[("Sessions", "/sessions"), (found.name, "")],
         chart=True,
         sheets=["session.css"],
-        scripts=SCRIPTS,
+        scripts=[*SCRIPTS, *["log-view.js"] * (facts.live or tab == "messages")],
         keys=LIVE_KEYS if facts.live else KEYS,
     )
 
