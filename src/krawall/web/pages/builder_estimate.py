@@ -11,6 +11,7 @@ from krawall.model.base import NS_PER_S, parse_duration, parse_size
 from krawall.model.budget import Budget
 from krawall.services.estimating import Estimate
 from krawall.web import ui
+from krawall.web.pages.builder_kinds import title_of
 from krawall.web.pages.builder_view import FLOW, View, place
 
 DEFAULTS = Budget()
@@ -121,6 +122,7 @@ def _problems(view: View) -> h.Node:
     first, count = view.problems[0], len(view.problems)
     tab = FLOW if first.step else "settings"
     words = f"{count} problem{'s' if count != 1 else ''}"
+    where = title_of(view.editing.draft.node(first.step).kind) if first.step else first.field
     return h.a(".wrong", href=place(view, tab=tab, step=first.step), id="first-problem")[
-        ui.icon("circle-alert", size=14), h.b[words], h.span[first.message]
+        ui.icon("circle-alert", size=14), h.b[words], h.span[f"{where}: {first.message}" if where else first.message]
     ]

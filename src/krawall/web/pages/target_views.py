@@ -46,8 +46,8 @@ def target_page(frame: Frame, shown: Shown, tab: str, revisions: h.Node, now_ns:
         {"yaml": "YAML", "revisions": "Revisions"}.get(tab, "Overview"),
     )
     actions = [
-        ui.menu("more", "More actions", deeds_of(kept)),
         ui.button("Edit target", symbol="pencil", href=f"{base}/edit"),
+        ui.menu("more", "More actions", deeds_of(kept)),
     ]
     if tab == "yaml":
         content: h.Node = ui.code(to_yaml(kept), label="Target", numbered=True)
