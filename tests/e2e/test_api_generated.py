@@ -29,7 +29,7 @@ def test_no_made_up_request_and_no_chain_of_them_finds_anything(tmp_path: Path):
                 str(Path(sys.executable).with_name("schemathesis")), "run", f"{place.url}/api/openapi.json",
                 "--exclude-path-regex", ENDLESS, "--checks", CHECKS, "--max-examples", "3", "--seed", "1",
                 "--generation-database", "none", "--no-color", "--request-timeout", "30",
-                "--suppress-health-check", "all", "--phases", PHASES, *([] if FULL else ["--max-time", "25"]),
+                "--suppress-health-check", "all", "--phases", PHASES, *([] if FULL else ["--max-time", "15"]),
             ],
             cwd=tmp_path, capture_output=True, text=True, timeout=540, check=False,
         )  # fmt: skip

@@ -142,15 +142,17 @@ def test_a_queue_that_dies_comes_back(home: Installation, bots) -> None:
 
 
 def test_the_worker_of_a_killed_server_goes_on_and_is_adopted(home: Installation, bots) -> None:
-    bot = bots(latency="300ms", tokens="5")
+    bot = bots(latency="310ms", tokens="5")
     serve(home)
     worker = worker_of(home)
     session = start_session(home, bot, users=2, conversations=16)
     home.until(lambda: home.get(f"/sessions/{session}")["turns"] > 0)
+    home.behave(bot, latency="8s", tokens="5")  # so that it lasts until the next server is there, however slow the machine
     home.kill("server")
     home.until(lambda: (holder_of(home.home / WORKER) or Holder()).orphan)
     serve(home, "second")
     assert worker_of(home).pid == worker.pid, "it goes on under another server"
+    home.behave(bot, latency="310ms", tokens="5")
     done = home.finished(session)
     assert (done["outcome"], done["summary"]["conversations"]["completed"]) == ("completed", 16)
     fresh = worker_of(home, besides=worker.pid)
