@@ -147,7 +147,8 @@ def test_the_worker_of_a_killed_server_goes_on_and_is_adopted(home: Installation
     worker = worker_of(home)
     session = start_session(home, bot, users=2, conversations=16)
     home.until(lambda: home.get(f"/sessions/{session}")["turns"] > 0)
-    home.behave(bot, latency="8s", tokens="5")  # so that it lasts until the next server is there, however slow the machine
+    # Slowly from here on, so that it lasts until the next server is there, however slow the machine.
+    home.behave(bot, latency="8s", tokens="5")
     home.kill("server")
     home.until(lambda: (holder_of(home.home / WORKER) or Holder()).orphan)
     serve(home, "second")
