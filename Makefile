@@ -42,11 +42,11 @@ lint: setup
 units: setup
 	@$(SIDE_BY_SIDE) tests/unit tests/contract tests/invariants tests/typing
 
-# Side by side, and more than there are cores, for they wait most of it; in the order of their files, so that the long ones of e2e
+# Side by side, and twice as many as there are cores, for they wait much of it; in the order of their files, so that the long ones of e2e
 # do not come last and alone. Pages have processes of their own: a browser's event loop stays in its process, and tests of coroutines need one that is theirs.
 test: check  ## check, then the tests over real sockets, processes and browsers
 	@mkdir -p build; $(SIDE_BY_SIDE) --no-loadscope-reorder tests/web > build/pages.out 2>&1 & pages=$$!; \
-	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder tests/e2e tests/integration; rest=$$?; wait $$pages; code=$$?; cat build/pages.out; exit $$((rest || code))
+	$(SIDE_BY_SIDE) --no-loadscope-reorder tests/e2e tests/integration; rest=$$?; wait $$pages; code=$$?; cat build/pages.out; exit $$((rest || code))
 
 test-postgres: setup  ## the tests of API, access and store once more, on PostgreSQL
 	@KRAWALL_TEST_DATABASE=postgresql $(BIN)/pytest tests/contract/store tests/integration/access tests/integration/api tests/integration/sessions_api
