@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import Future
@@ -136,13 +138,15 @@ def chromium() -> str:
         return named
     # The headless shell is the same browser without what no test looks at: tests take a quarter less time.
     names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    found = next((path for name in names if (path := shutil.which(name))), "")
-    if not found and hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
-        subprocess.run(["apt-get", "update", "-qq"], check=False)
-        for name in names[:2]:  # not every release has the first
-            if not found:
-                subprocess.run(["apt-get", "install", "-y", "-qq", name], check=False)
-                found = shutil.which(name) or ""
+    with open(Path(tempfile.gettempdir()) / "krawall-tests-chromium.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests in several processes: one brings it in, the others wait
+        found = next((path for name in names if (path := shutil.which(name))), "")
+        if not found and hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
+            subprocess.run(["apt-get", "update", "-qq"], check=False)
+            for name in names[:2]:  # not every release has the first
+                if not found:
+                    subprocess.run(["apt-get", "install", "-y", "-qq", name], check=False)
+                    found = shutil.which(name) or ""
     return found
 
 
