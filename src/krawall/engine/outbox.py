@@ -29,6 +29,23 @@ def opened(kinds: Sequence[SinkKind], basin: Basin) -> Iterator[list[Sink]]:
         yield sinks
 
 
+class Kept:
+    """A sink that keeps every line in memory."""
+
+    def __init__(self) -> None:
+        self.lines: list[Line] = []
+
+    def accept(self, batch: Sequence[Line]) -> None:
+        """Keep a batch."""
+        self.lines += batch
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
 class Outbox:
     """Holds lines until the next batch. A sink that raises is taken out; `trouble` keeps its reason."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from types import FrameType
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from pydantic import PrivateAttr
 
 from krawall.clock import monotonic_ns
 from krawall.conversation.tokens import estimate
+from krawall.engine.outbox import Kept
 from krawall.engine.program import Program
 from krawall.engine.shard import Shard
 from krawall.engine.virtual import clock, run_virtual
@@ -21,7 +22,7 @@ from krawall.model.base import NS_PER_S, Record
 from krawall.model.budget import Budget, Spend
 from krawall.model.connector import Channel, Connector, Gate, Mark, Secrets, Tap
 from krawall.model.connector import Line as Opened
-from krawall.model.exchange import Exchange, Line, Prompt, Reply, Told, Usage
+from krawall.model.exchange import Exchange, Prompt, Reply, Told, Usage
 from krawall.model.load import Closed
 from krawall.model.plan import Granted, Plan, ShardSpec
 from krawall.model.policy import OnError, Timeouts
@@ -62,7 +63,7 @@ class Rehearsed(Record, frozen=True):
 
 def rehearse(plan: Plan, conversations: int, *, most_messages: int = MOST_MESSAGES) -> list[Rehearsed]:
     """Return the first conversations of a plan, fewer when they are very long. Takes at most 5 s; for a thread of its own."""
-    kept = _Kept()
+    kept = _Heard()
     why = ""
     try:
         _within(MOST_REAL_S, lambda: run_virtual(_play(_echoing(plan, conversations), kept, most_messages)))
@@ -77,21 +78,12 @@ class _TooLong(KeyboardInterrupt):
     """The rehearsal took longer than it may. Like Ctrl-C it passes asyncio and every boundary of the engine."""
 
 
-class _Kept:
-    """A sink that keeps every line in memory; `prompts`: what the target was sent, in the same order."""
+class _Heard(Kept):
+    """The lines; and `prompts`: what the target was sent, in the same order."""
 
     def __init__(self) -> None:
-        self.lines: list[Line] = []
+        super().__init__()
         self.prompts: list[Prompt] = []
-
-    def accept(self, batch: Sequence[Line]) -> None:
-        self.lines += batch
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def close(self) -> None:
-        """Nothing to close."""
 
 
 class _Listener(Connector):
@@ -168,7 +160,7 @@ def _echoing(plan: Plan, conversations: int) -> Plan:
     )
 
 
-async def _play(plan: Plan, kept: _Kept, most_messages: int) -> None:
+async def _play(plan: Plan, kept: _Heard, most_messages: int) -> None:
     # Tasks that the end of the time cut short have nothing to say.
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
     program = Program(plan, ShardSpec("rehearsal", 0, 1, 1, ""))
@@ -214,7 +206,7 @@ def _within(seconds: float, play: Callable[[], None]) -> None:
         sys.setprofile(before)
 
 
-def _conversations(kept: _Kept, most: int, why: str) -> list[Rehearsed]:
+def _conversations(kept: _Heard, most: int, why: str) -> list[Rehearsed]:
     told = {line.conversation: line for line in kept.lines if isinstance(line, Told)}
     turns: dict[int, list[tuple[Exchange, Prompt]]] = {}
     exchanges = [line for line in kept.lines if isinstance(line, Exchange)]

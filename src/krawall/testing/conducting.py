@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from krawall.conduct.conductor import Conductor
+from krawall.engine.outbox import Kept
 from krawall.engine.program import Program
 from krawall.engine.shard import Shard
 from krawall.metrics.tally import Tally
@@ -17,7 +18,6 @@ from krawall.model.exchange import Dropped, Exchange, Line, Told
 from krawall.model.plan import Plan, ShardSpec
 from krawall.model.progress import Orders, Progress
 from krawall.model.summary import Point
-from krawall.testing.playing import Kept
 from krawall.testing.virtual import clock, run_virtual
 
 Script = Callable[["Session"], Awaitable[None]]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from krawall.clock import monotonic_ns
+from krawall.engine.outbox import Kept
 from krawall.engine.program import Program
 from krawall.engine.shard import Shard
 from krawall.metrics.tally import Tally
@@ -20,23 +21,6 @@ from krawall.plugins.assemble import read_scenario
 from krawall.services.planning import Overrides, make_plan
 
 PLENTY = Spend(10**17, 10**12, 10**9, 10**9)
-
-
-class Kept:
-    """A sink that keeps every line in memory."""
-
-    def __init__(self) -> None:
-        self.lines: list[Line] = []
-
-    def accept(self, batch: Sequence[Line]) -> None:
-        """Keep a batch."""
-        self.lines += batch
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def close(self) -> None:
-        """Nothing to close."""
 
 
 @dataclass(frozen=True)

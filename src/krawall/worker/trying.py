@@ -8,17 +8,16 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
 
 import msgspec
 
 from krawall.clock import monotonic_ns
+from krawall.engine.outbox import Kept
 from krawall.engine.program import Program
 from krawall.engine.shard import Shard
 from krawall.mockbot.behaviour import Behaviour
 from krawall.mockbot.http import serve
 from krawall.model.budget import Spend
-from krawall.model.exchange import Line
 from krawall.model.plan import Plan, ShardSpec
 from krawall.model.progress import Orders, Progress
 from krawall.plugins.assemble import read_plan
@@ -29,22 +28,6 @@ _PLENTY = 10**15
 _FIRST_TOKEN, _GAP = "80ms..160ms", "5ms..15ms"  # of a quick chatbot, so that times are times
 
 
-class _Kept:
-    """A sink that keeps every line in memory."""
-
-    def __init__(self) -> None:
-        self.lines: list[Line] = []
-
-    def accept(self, batch: Sequence[Line]) -> None:
-        self.lines += batch
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def close(self) -> None:
-        """Nothing to close."""
-
-
 async def play(plan: Plan, persona: str) -> Tried:
     """Play the plan's first conversation and return it, after MOST_MESSAGES messages or MOST_S seconds as far as it came."""
     async with serve(Behaviour(persona, plan.seed, first_token=_FIRST_TOKEN, gap=_GAP)) as bot:
@@ -53,7 +36,7 @@ async def play(plan: Plan, persona: str) -> Tried:
 
 
 async def _played(plan: Plan, persona: str) -> Tried:
-    kept, why = _Kept(), ""
+    kept, why = Kept(), ""
     program = Program(plan, ShardSpec("ses_tried", 0, 1, 1, ""))
     program.env = {name: f"${{{name}}}" for name in program.env}  # values of the server's environment are not for show
     shard = Shard(program, [kept])

@@ -11,12 +11,11 @@ import pytest
 
 from krawall.engine.gate import Environment
 from krawall.engine.logfile import LogFile
-from krawall.engine.outbox import BATCH, Outbox, opened
+from krawall.engine.outbox import BATCH, Kept, Outbox, opened
 from krawall.engine.sent import open_cell, read_cell
 from krawall.errors import Unavailable
 from krawall.model.exchange import Exchange, Line
 from krawall.model.sink import Basin, Sink, SinkKind
-from krawall.testing.playing import Kept
 from krawall.wire.log import Header, LogReader
 
 

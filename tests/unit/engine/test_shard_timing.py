@@ -6,12 +6,13 @@ import asyncio
 
 import pytest
 
+from krawall.engine.outbox import Kept
 from krawall.engine.program import Program
 from krawall.engine.shard import Shard
 from krawall.model.exchange import Dropped, FaultKind, Told
 from krawall.model.plan import ShardSpec
 from krawall.model.progress import Orders, Progress
-from krawall.testing.playing import PLENTY, Kept, Played, plan_of, play
+from krawall.testing.playing import PLENTY, Played, plan_of, play
 from krawall.testing.virtual import clock, run_virtual
 
 MS = 1_000_000
