@@ -70,7 +70,7 @@ def _turn(turn: Turn, records: Sequence[Record], at_ms: float, raw: str) -> h.El
         turn.begin_ms <= at_ms + NEAR_MS < turn.end_ms
     )
     return h.li(times, class_=f"turn {tone_of(turn)}{ahead}".strip(), id=f"turn-{turn.number}", tabindex="-1")[
-        turn.wait_ms >= PAUSE_MS and h.p(".silence")[ui.icon("clock", size=13), f"{lasting(turn.wait_ms / 1000)} of silence"],
+        silence(turn),
         h.div(".says.user")[
             h.p(".speaker")[h.strong["User"], h.span(".num")[f"Turn {turn.number}, {clock(turn.begin_ms)}"]],
             h.p(".text")[turn.said or h.em["No text was kept"]],
@@ -78,9 +78,9 @@ def _turn(turn: Turn, records: Sequence[Record], at_ms: float, raw: str) -> h.El
         h.p(".pending", aria_hidden="true")[h.i, h.i, h.i, h.span["waiting for the first token" if last.first_ms is not None else "waiting for the reply"]],
         h.div(".says.target")[
             h.p(".speaker")[h.strong["Target"], h.span(".num")[clock(turn.end_ms)]],
-            _heard(turn, last),
+            heard(turn),
             _facts(turn, last),
-            _marks(turn),
+            marks(turn),
             _attempts(turn),
             bool(turn.said) and _request(turn, raw),
             _record(turn, records),
@@ -88,7 +88,16 @@ def _turn(turn: Turn, records: Sequence[Record], at_ms: float, raw: str) -> h.El
     ]  # fmt: skip
 
 
-def _heard(turn: Turn, last: Attempt) -> h.Node:
+def silence(turn: Turn) -> h.Node:
+    """Return how long nobody said anything before a turn, where that is long."""
+    if turn.wait_ms < PAUSE_MS:
+        return None
+    return h.p(".silence")[ui.icon("clock", size=13), f"{lasting(turn.wait_ms / 1000)} of silence"]
+
+
+def heard(turn: Turn) -> h.Node:
+    """Return what the target said, and why there is no more of it."""
+    last = turn.attempts[-1]
     if last.error:
         why = FAULTS.get(last.error, last.error.replace("_", " ").capitalize())
         return [
@@ -113,7 +122,7 @@ def _facts(turn: Turn, last: Attempt) -> h.Element:
     return h.dl(".turnfacts")[[h.div[h.dt[name], h.dd[value]] for name, value in pairs if value]]
 
 
-def _marks(turn: Turn) -> h.Node:
+def marks(turn: Turn) -> h.Node:
     """Return the checks of a turn, and what is odd about it beyond its error and its checks, which stand there already."""
     odd = [each for each in turn.anomalies if each.kind not in ("error", "truncated", "check", "score")]
     if not odd and not turn.checks:

@@ -6,21 +6,19 @@ from collections.abc import Callable, Sequence
 
 import htpy as h
 
-from krawall.conduct.words import count, lasting, many, money, sentence, time
+from krawall.conduct.words import count, lasting, many, money, time
 from krawall.services.estimating import Estimate
 from krawall.services.rehearsal import Message, Rehearsed
 from krawall.services.replaying import Replay, Turn
 from krawall.web import ui
 from krawall.web.pages.conversation_timeline import clock, tone_of
+from krawall.web.pages.conversation_turns import heard, marks, silence
 from krawall.web.pages.session_finished import facts_name
-from krawall.web.pages.session_head import FAULTS
 
 Way = Callable[[str], str]
 """A place in the scenario (`steps.0.steps.1`) -> the address that shows the step, "" for none."""
 SHEETS = ("replay.css", "scenarios.css")
 """Style sheets of a page that shows one."""
-PAUSE_MS = 1000.0
-"""A silence from this length on is shown between two turns."""
 
 
 def _nowhere(step: str) -> str:
@@ -89,30 +87,17 @@ def numbers(found: Replay) -> h.Element:
 
 def _turn(turn: Turn, way: Way) -> h.Element:
     return h.li(class_=f"turn {tone_of(turn)}".strip())[
-        turn.wait_ms >= PAUSE_MS
-        and h.p(".silence")[ui.icon("clock", size=13), f"{lasting(turn.wait_ms / 1000)} of silence"],
+        silence(turn),
         h.div(".says.user")[
             h.p(".speaker")[h.strong["User"], h.span(".num")[_step(turn.step, way), f", {clock(turn.begin_ms)}"]],
             h.p(".text")[turn.said or h.em["An empty message"]],
         ],
         h.div(".says.target")[
             h.p(".speaker")[h.strong["Mock bot"], h.span(".num")[clock(turn.end_ms)]],
-            _heard(turn),
+            heard(turn),
             _took(turn),
-            _marks(turn),
+            marks(turn),
         ],
-    ]
-
-
-def _heard(turn: Turn) -> h.Node:
-    last = turn.attempts[-1]
-    reply = h.p(".text")[turn.heard or h.em["An empty reply"]]
-    if not last.error:
-        return reply
-    why = FAULTS.get(last.error, sentence(last.error.replace("_", " ")))
-    return [
-        turn.heard and reply,
-        h.p(".wrong")[ui.icon("circle-x"), h.span[h.strong[why], last.detail and f": {last.detail}"]],
     ]
 
 
@@ -122,22 +107,8 @@ def _took(turn: Turn) -> h.Element:
         ("Took", time(last.latency_ms) if last.latency_ms is not None else "no reply"),
         ("First token", time(last.ttft_ms) if last.ttft_ms is not None else ""),
         ("Tokens", f"{count(last.tokens_in or 0)} in, {count(last.tokens_out or 0)} out" if last.tokens_in else ""),
-        ("Attempts", count(len(turn.attempts)) if len(turn.attempts) > 1 else ""),
     ]
     return h.dl(".turnfacts")[[h.div[h.dt[name], h.dd[value]] for name, value in pairs if value]]
-
-
-def _marks(turn: Turn) -> h.Node:
-    odd = [each for each in turn.anomalies if each.kind not in ("error", "truncated", "check", "retry")]
-    if not odd and not turn.checks:
-        return None
-    return h.ul(".marks")[
-        [h.li[ui.badge(sentence(each.words), "warn", "triangle-alert")] for each in odd],
-        [
-            h.li[ui.badge(f"{each.name} {'held' if each.ok else 'failed'}", "ok" if each.ok else "bad", "check" if each.ok else "x"), each.detail and h.small[each.detail]]
-            for each in turn.checks
-        ],
-    ]  # fmt: skip
 
 
 # what it takes ---------------------------------------------------------------------------------------------------------
