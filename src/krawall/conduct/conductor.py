@@ -94,7 +94,7 @@ class Conductor:
             self._start_if_ready()
         self.revision += self._steering.promise(reports.newest, reports.past, self._count)
         allowance = reports.allow(progress) if self.origin else None
-        if reports.starving(progress.shard) and not self.paused:
+        if reports.starving(progress) and not self.paused:
             self.stop("cap", f"the budget's {progress.stop.removeprefix('cap: ')} is used up")
         return self._answer(progress, allowance)
 
@@ -127,7 +127,7 @@ class Conductor:
         """Learn what a shard had reported after the save; nobody waits for an answer."""
         if not self._reports.late(progress) and not self._reports.repeated(progress):
             self.revision += self._reports.take(progress)
-            self._reports.allowances.taught(progress.shard, progress.allowed)
+            self._reports.recall(progress)
 
     def lost(
         self, shard: int, tally: Tally | None, attempt: int | None = None, why: str = "its engine process died"

@@ -11,6 +11,9 @@ from krawall.metrics.tally import Tally
 from krawall.model.budget import Spend
 from krawall.model.progress import Health, Progress
 
+ENDED = ("done", "failed")
+PATIENCE = 2  # answers in vain, in which every shard says what it gives back
+
 
 class Reports:
     """Owned by the conductor. `newest` is the newest word by shard, `told` the allowance that answered it."""
@@ -21,6 +24,9 @@ class Reports:
         self.told = dict(saved.told)
         self.floor = dict(saved.floor)  # the least attempt at each shard that counts
         self.allowances = Allowances(total, shards, saved.allowances, self.newest)
+        for progress in saved.progress:
+            if progress.state in ENDED:
+                self.allowances.ended(progress.shard, progress.spent)
         self._hungry: dict[int, int] = {}
 
     def late(self, progress: Progress) -> bool:
@@ -68,19 +74,27 @@ class Reports:
 
     def allow(self, progress: Progress) -> Spend:
         """Return the next allowance of the shard that reports."""
-        told = self.allowances.answer(progress.shard, progress.spent, progress.allowed)
-        cap = progress.stop.removeprefix("cap: ")
-        before = self.told.get(progress.shard)
-        if cap == progress.stop or before is None or _of(told, cap) > _of(before, cap):
-            self._hungry.pop(progress.shard, None)
+        shard = progress.shard
+        if progress.state in ENDED:
+            told = self.allowances.ended(shard, progress.spent)
         else:
-            self._hungry[progress.shard] = self._hungry.get(progress.shard, 0) + 1
-        self.told[progress.shard] = told
+            told = self.allowances.answer(shard, progress.spent, progress.allowed, progress.wants)
+        self._hungry[shard] = self._hungry.get(shard, 0) + 1 if _of(self.allowances.lacks(shard), progress.stop) else 0
+        self.told[shard] = told
         return told
 
-    def starving(self, shard: int) -> bool:
-        """Say whether a shard has asked again and got no more, while no turn is in flight anywhere: a cap is reached."""
-        return self._hungry.get(shard, 0) > 2 and not self.in_flight
+    def recall(self, progress: Progress) -> None:
+        """Learn what a shard may spend by a report that another conductor answered."""
+        if progress.state in ENDED:
+            self.allowances.ended(progress.shard, progress.spent)
+        else:
+            self.allowances.taught(progress.shard, progress.allowed)
+
+    def starving(self, progress: Progress) -> bool:
+        """Say whether a cap is reached: a shard has asked again for more than is left, and no turn is in flight anywhere."""
+        if self._hungry.get(progress.shard, 0) <= PATIENCE or self.in_flight:
+            return False
+        return _of(progress.wants, progress.stop) > _of(self.allowances.unspent(), progress.stop)
 
     # readings ---------------------------------------------------------------------------------------
 
@@ -134,7 +148,8 @@ class Reports:
         return whole
 
 
-def _of(spend: Spend, cap: str) -> int:
-    """Return the amount of a spend that a cap's name means."""
-    amount: int = getattr(spend, "cost_pico" if cap == "cost" else cap)
+def _of(spend: Spend, stop: str) -> int:
+    """Return the amount of a spend that a shard's words mean, `cap: tokens`."""
+    cap = stop.removeprefix("cap: ")
+    amount: int = getattr(spend, "cost_pico" if cap == "cost" else cap, 0)
     return amount

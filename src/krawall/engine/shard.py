@@ -23,7 +23,7 @@ from krawall.engine.outbox import Outbox
 from krawall.engine.program import Program
 from krawall.engine.sent import Cell
 from krawall.load.retry import Streak
-from krawall.load.spend import Purse
+from krawall.load.spend import Purse, least
 from krawall.metrics.tally import Tally
 from krawall.model.budget import Spend
 from krawall.model.connector import Line, Secrets
@@ -77,7 +77,7 @@ class Shard:
         self.course = Course(clock, self._watcher.woke)
         self.limits = Limits(program, self.course, clock)
         self.paced = self.limits.any
-        self.hungry: set[asyncio.Future[None]] = set()
+        self.hungry: dict[asyncio.Future[None], Spend] = {}  # who waits for how much, in turn
         self._tasks: set[asyncio.Task[None]] = set()
         self._staff: Crew | Desk | None = None
         self._poke = asyncio.Event()
@@ -141,11 +141,11 @@ class Shard:
                     self._poke.set()  # once; after that the report of each second is soon enough
                 patient = True
             future: asyncio.Future[None] = self.loop.create_future()
-            self.hungry.add(future)
+            self.hungry[future] = worst
             try:
                 await future
             finally:
-                self.hungry.discard(future)
+                del self.hungry[future]
             denied = self.purse.reserve(worst) or ""
 
     def settle(self, worst: Spend, actual: Spend) -> None:
@@ -385,4 +385,5 @@ class Shard:
             highest=self._highest,
             idle=state == "playing" and not self._tasks,
             allowed=self.purse.allowed,
+            wants=least(self.hungry.values()),
         )

@@ -53,29 +53,57 @@ class Allowances:
         self._told = list(kept.told)
         self._may = list(kept.may)
         self._unheard = set(present)
+        self._lacks: dict[int, Spend] = {}
+        self._ended: set[int] = set()
         self._slice = _larger(Spend(*(cap // (SLICES * count) for cap in astuple(total))), LEAST)
 
-    def answer(self, index: int, held: Spend, allowed: Spend = NOTHING) -> Spend:
-        """Return the next allowance of shard `index`, which reports that it holds `held` and obeys `allowed`.
+    def answer(self, index: int, held: Spend, allowed: Spend = NOTHING, wants: Spend = NOTHING) -> Spend:
+        """Return the next allowance of shard `index`, which reports that it holds `held`, obeys `allowed`, and waits for `wants`.
 
         Reports and answers of a shard must take turns: when it reports, it obeys the last answer. A shard that has had no
         answer yet must have an allowance of nothing.
         """
         self._unheard.discard(index)
         self._held[index] = held
-        sure = _larger(_larger(self._told[index], allowed), held)
-        self._may[index] = sure
-        free = minus(self._left, reduce(add, self._may))
+        self._lacks.pop(index, None)
+        obeys = _larger(allowed, held)
+        others = reduce(add, (may for other, may in enumerate(self._may) if other != index), NOTHING)
+        # What it obeys already is its own, whatever is left. What another conductor may have told it since counts as spent,
+        # and is not told again: it can be more than there is now.
+        limit = obeys if self._unheard else _larger(obeys, minus(self._left, others))
         # A slice beyond what it holds, not beyond what it was told: an allowance that is not used up must not grow with
         # every report, or a shard that dies after a while takes everything with it.
-        most = _smaller(divide(self._left, self._held)[index], add(held, self._slice))
-        told = sure if self._unheard else add(sure, _smaller(minus(most, sure), _larger(free, NOTHING)))
+        share = _smaller(divide(self._left, self._held)[index], add(held, self._slice))
+        lacked = reduce(_larger, self._lacks.values(), NOTHING)
+        told = Spend(*map(_told, *map(astuple, (held, share, wants, limit, lacked))))
+        lacks = minus(add(held, wants), told)
+        self._lacks[index] = Spend(
+            *(want if lack > 0 else 0 for want, lack in zip(astuple(wants), astuple(lacks), strict=True))
+        )
+        self._may[index] = _larger(_larger(obeys, self._told[index]), told)
         self._told[index] = told
-        self._may[index] = _larger(sure, told)
         return told
+
+    def ended(self, index: int, held: Spend) -> Spend:
+        """Take in the last report of shard `index`, which plays no more: it will never spend more than it holds."""
+        self._unheard.discard(index)
+        self._lacks.pop(index, None)
+        self._ended.add(index)
+        self._held[index] = self._told[index] = self._may[index] = held
+        return held
+
+    def lacks(self, index: int) -> Spend:
+        """Return what shard `index` wanted, by its last report, of caps that had too little of it to give."""
+        return self._lacks.get(index, NOTHING)
+
+    def unspent(self) -> Spend:
+        """Return what no shard holds, by their last reports, and none that died may have spent."""
+        return minus(self._left, reduce(add, self._held))
 
     def taught(self, index: int, told: Spend) -> None:
         """Take in an allowance that shard `index` was told by somebody else: it may obey it, or still the one before."""
+        if index in self._ended:
+            return
         self._unheard.add(index)
         self._told[index] = _larger(self._told[index], told)
         self._may[index] = _larger(self._may[index], told)
@@ -87,8 +115,20 @@ class Allowances:
     def lost(self, index: int) -> None:
         """Count all that shard `index` may have spent as spent: it died. Its replacement begins with nothing held."""
         self._unheard.discard(index)
+        self._lacks.pop(index, None)
+        self._ended.discard(index)
         self._left = _larger(minus(self._left, self._may[index]), Spend())
         self._held[index] = self._told[index] = self._may[index] = Spend()
+
+
+def _told(held: int, share: int, wants: int, limit: int, lacked: int) -> int:
+    """Return what a shard is told of one cap: its share, within the limit.
+
+    When what is left is too little for shares to be of use, those who wait come first: whoever wants something gets all of it
+    or gives back what it cannot use, and as long as somebody lacks something, nobody else keeps anything in store.
+    """
+    told = min(limit, max(min(share, held) if lacked else share, held + wants))
+    return told if told >= held + wants else min(told, held)
 
 
 def _larger(a: Spend, b: Spend) -> Spend:

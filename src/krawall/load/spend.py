@@ -6,7 +6,7 @@ Money is an integer of 1e-12 USD throughout.
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from msgspec.structs import astuple
 
@@ -32,6 +32,15 @@ def minus(a: Spend, b: Spend) -> Spend:
 def at_most(a: Spend, b: Spend) -> bool:
     """Return whether a is within b in all four."""
     return all(map(operator.le, astuple(a), astuple(b)))
+
+
+def least(wants: Collection[Spend]) -> Spend:
+    """Return the least of each cap that anybody wants who wants some of it."""
+    return (
+        Spend(*(min(filter(None, amounts), default=0) for amounts in zip(*map(astuple, wants), strict=True)))
+        if wants
+        else Spend()
+    )
 
 
 class Rates(Record, frozen=True):

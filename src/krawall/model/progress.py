@@ -28,7 +28,7 @@ class Health(Record, frozen=True):
 
 class Progress(Record, frozen=True):
     """The running total of a shard. `tally` is encoded by metrics.tally; `spent` counts reservations still open as spent,
-    `allowed` is the allowance that it obeys.
+    `allowed` is the allowance that it obeys, `wants` the least that somebody waits for beyond it.
 
     `epoch` is the newest change of the load that the shard obeys, `before` how many conversations it had started when it
     began to; `highest` is the largest conversation number that it has started, -1: none. `idle`: it has nothing left to
@@ -51,6 +51,7 @@ class Progress(Record, frozen=True):
     highest: int = -1
     idle: bool = False
     allowed: Spend = Spend()
+    wants: Spend = Spend()
 
 
 class Adjusted(Record, frozen=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from krawall.conduct.conductor import Conductor
 from krawall.metrics.tally import Tally
 from krawall.model.budget import Spend
@@ -107,11 +109,40 @@ def test_allowances_never_add_up_to_more_than_the_budget() -> None:
     assert first.requests + second.requests <= 100
 
 
+def test_who_waits_gets_what_another_shard_does_not_use_before_a_cap_counts_as_reached() -> None:
+    conductor, _ = started("budget: {requests: 20}\n", shards=2)
+    thinks = {"spent": Spend(requests=4), "allowed": Spend(requests=10)}
+    waits = {
+        "spent": Spend(requests=10),
+        "allowed": Spend(requests=10),
+        "wants": Spend(requests=1),
+        "stop": "cap: requests",
+    }
+    orders = conductor.report(progress(1, 2, **thinks))
+    for seq in range(2, 6):
+        answer = conductor.report(progress(0, seq, **waits))
+        assert answer.stop == "no"
+        if answer.allowance.requests > 10:
+            break
+        thinks["allowed"] = orders.allowance
+        orders = conductor.report(progress(1, seq + 1, **thinks))
+    else:
+        pytest.fail("nothing was given")
+
+
+def test_a_shard_that_is_done_leaves_what_it_did_not_use() -> None:
+    conductor, _ = started("budget: {requests: 20}\n", shards=2)
+    conductor.report(progress(1, 2, "done", spent=Spend(requests=3), allowed=Spend(requests=10)))
+    for again in (conductor, Conductor(conductor.plan, 2, conductor._clock, conductor.save())):
+        told = again.report(progress(0, 9, spent=Spend(requests=10), allowed=Spend(requests=10))).allowance
+        assert told is not None
+        assert told.requests > 10
+
+
 def test_a_cap_stops_the_session_once_asking_again_brings_nothing() -> None:
     conductor, _ = started("budget: {requests: 20}\n", shards=1)
-    stops = [
-        conductor.report(progress(0, seq, spent=Spend(requests=20), stop="cap: requests")).stop for seq in range(2, 6)
-    ]
+    more = {"spent": Spend(requests=20), "stop": "cap: requests", "wants": Spend(requests=1)}
+    stops = [conductor.report(progress(0, seq, **more)).stop for seq in range(2, 6)]
     assert stops == ["no", "no", "drain", "drain"]
     assert (conductor.reason_kind, conductor.outcome) == ("cap", Outcome.aborted)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from krawall.conduct.conductor import Conductor
@@ -58,6 +58,8 @@ def test_a_session_comes_out_as_if_one_conductor_had_lived(
 
 @settings(max_examples=25, deadline=None)
 @given(holes, st.integers(1, 60), st.sampled_from([1, 3]), st.sampled_from([0, 2, 3]))
+@example([(1.4, 2.3, True)], 33, 3, 3)  # one request was left, and three shards waited for it
+@example([(2.2, 2.3, False)], 51, 3, 2)  # what was given back before the hole was told again after it
 def test_no_allowance_is_given_twice(gaps: list[tuple[float, float, bool]], cap: int, shards: int, lossy: int) -> None:
     plan = plan_of(CLOSED + f"budget: {{requests: {cap}}}\n")
     got = conducted(plan, shards, replaced(gaps), 0.01, lossy)

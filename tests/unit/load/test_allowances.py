@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from hypothesis import settings
+from random import Random
+
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -59,11 +61,11 @@ class ShardsMachine(RuleBasedStateMachine):
             self.newest[index] = (self.purses[index].allowed, self.newest.get(index, (Spend(), Spend()))[1])
 
     @precondition(lambda self: self.reports.keys() - self.seen)
-    @rule(data=st.data())
-    def conduct(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), wants=st.one_of(st.just(Spend()), worsts))
+    def conduct(self, data: st.DataObject, wants: Spend) -> None:
         index = data.draw(st.sampled_from(sorted(self.reports.keys() - self.seen)))
         allowed = self.purses[index].allowed
-        told = self.allowances.answer(index, self.reports[index], allowed)
+        told = self.allowances.answer(index, self.reports[index], allowed, wants)
         self.seen.add(index)
         self.answers.setdefault(index, []).append(told)
         self.newest[index] = (allowed, told)
@@ -132,6 +134,40 @@ def test_what_one_shard_does_not_use_reaches_the_other_after_it_has_obeyed() -> 
     assert allowances.answer(0, busy).tokens == 50
     assert allowances.answer(1, idle).tokens == 25
     assert allowances.answer(0, busy).tokens == 75
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 300), st.lists(st.integers(0, 40), min_size=1, max_size=5), st.randoms(use_true_random=False))
+def test_what_is_left_at_last_is_less_than_anybody_waits_for(total: int, wants: list[int], rng: Random) -> None:
+    allowances = Allowances(Spend(tokens=total), len(wants))
+    purses = [Purse(Spend()) for _ in wants]
+    for _ in range(total // max(1, min(wants, default=1)) + 20):
+        for index in rng.sample(range(len(wants)), len(wants)):
+            want, purse = Spend(tokens=wants[index]), purses[index]
+            purse.allow(allowances.answer(index, purse.held, purse.allowed, want))
+            while wants[index] and purse.reserve(want) is None:
+                pass
+    unspent = total - sum(purse.held.tokens for purse in purses)
+    assert unspent == allowances.unspent().tokens
+    assert 0 <= unspent < min(filter(None, wants), default=total + 1)
+
+
+def test_what_was_given_back_since_a_save_is_not_told_again_by_the_next_conductor() -> None:
+    total, wants = Spend(requests=20), Spend(requests=1)
+    first = Allowances(total, 2)
+    for index in (0, 1):
+        assert first.answer(index, Spend()).requests == 10
+    saved = first.kept()
+    assert first.answer(0, Spend(requests=10), Spend(requests=10), wants).requests == 10
+    assert first.answer(1, Spend(requests=4), Spend(requests=10)).requests == 4
+    assert first.answer(1, Spend(requests=4), Spend(requests=4)).requests == 4
+    more = first.answer(0, Spend(requests=10), Spend(requests=10), wants)
+    assert more.requests > 10
+    second = Allowances(total, 2, saved, [0, 1])
+    second.taught(0, more)
+    second.taught(1, Spend(requests=4))
+    told = [second.answer(0, more, more), second.answer(1, Spend(requests=4), Spend(requests=4), wants)]
+    assert sum(allowance.requests for allowance in told) <= 20
 
 
 def test_dividing_alone_would_spend_past_the_total_when_orders_are_late() -> None:
