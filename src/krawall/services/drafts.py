@@ -60,9 +60,10 @@ class Problem:
 
 
 class Drafts:
-    """Drafts of scenarios. Everybody has their own; nobody sees another's."""
+    """Drafts of scenarios. Everybody has their own; nobody sees another's. `pause_s`: typing that rests so long is another edit."""
 
-    def __init__(self, store: Store, documents: Documents, scenarios: Scenarios) -> None:
+    def __init__(self, store: Store, documents: Documents, scenarios: Scenarios, *, pause_s: float = PAUSE_S) -> None:
+        self._pause_ns = round(pause_s * NS_PER_S)
         self._store = store
         self._documents = documents
         self._scenarios = scenarios
@@ -127,7 +128,7 @@ class Drafts:
             if changed == draft:
                 return _editing(state)
             try:
-                if typed and _goes_on(state, label):
+                if typed and _goes_on(state, label, self._pause_ns):
                     return _editing(await self._store.drafts.amend(state, _packed(changed)))
                 return _editing(await self._store.drafts.push(id, state.position, label, _packed(changed)))
             except Conflict:
@@ -219,9 +220,9 @@ def _editing(state: DraftState) -> Editing:
     )
 
 
-def _goes_on(state: DraftState, label: str) -> bool:
+def _goes_on(state: DraftState, label: str, pause_ns: int) -> bool:
     """Whether an edit goes on with the one before it: the same label, nothing to redo, no pause between."""
-    fresh = wall_ns() - state.updated_ns < PAUSE_S * NS_PER_S
+    fresh = wall_ns() - state.updated_ns < pause_ns
     return fresh and state.label == label and state.bottom < state.position == state.top
 
 

@@ -120,8 +120,8 @@ async def test_looking_begins_no_draft_and_shows_the_ids_that_it_would_have(draf
         await drafts.look(begun.id, "bob")
 
 
-async def test_what_is_typed_without_a_pause_is_undone_at_once(drafts, monkeypatch):
-    monkeypatch.setattr("krawall.services.drafts.PAUSE_S", 3600.0)
+async def test_what_is_typed_without_a_pause_is_undone_at_once(store, documents):
+    drafts = Drafts(store, documents, Scenarios(store, Rules()), pause_s=3600)
     editing = await drafts.open(None, "ada")
     for text in ("H", "He", "Hey"):
         editing = await drafts.edit(
@@ -141,6 +141,17 @@ async def test_what_is_typed_without_a_pause_is_undone_at_once(drafts, monkeypat
         editing.id, "ada", "Edit message 1", lambda draft: draft.set("s1", "text", "No"), typed=True
     )
     assert (apart.position, apart.can_redo) == (2, False)
+
+
+async def test_what_is_typed_after_a_pause_is_an_edit_of_its_own(store, documents):
+    drafts = Drafts(store, documents, Scenarios(store, Rules()), pause_s=0)
+    editing = await drafts.open(None, "ada")
+    for text in ("H", "He"):
+        editing = await drafts.edit(
+            editing.id, "ada", "Edit message 1", lambda draft, text=text: draft.set("s1", "text", text), typed=True
+        )
+    assert editing.position == 2
+    assert (await drafts.step(editing.id, "ada", -1)).draft.node("s1").fields == {"text": "H"}
 
 
 async def test_a_stale_draft_is_saved_as_another_scenario_or_over_the_newest(drafts, documents):
