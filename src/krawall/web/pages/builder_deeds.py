@@ -8,6 +8,7 @@ from typing import cast
 
 from krawall.errors import NotFound
 from krawall.services.draft import ROOT, Draft, Way
+from krawall.web.pages import builder_plain as plain
 from krawall.web.pages.builder_kinds import lane_title, title_of, where
 from krawall.web.pages.builder_settings import with_head
 from krawall.web.pages.builder_steps import with_step
@@ -134,18 +135,8 @@ def _lane_remove(draft: Draft, form: Form) -> Done:
 def _lane_set(draft: Draft, form: Form) -> Done:
     lane, text = form.get("lane", ""), form.get("value", "").strip()
     owner = draft.node(lane.partition("/")[0])
-    changed = draft.set_lane(lane, form.get("field", "weight"), _number(text))
+    changed = draft.set_lane(lane, form.get("field", "weight"), plain.number(text))
     return Done(changed, f"{lane_title(owner, draft.lane(lane))} set", owner.id)
-
-
-def _number(text: str) -> int | float | str:
-    """Return the number that was typed; what is none stays as it is, so that the problem stands at its field."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
 
 
 DEEDS: dict[str, tuple[str, Callable[[Draft, Form], Done]]] = {

@@ -95,8 +95,7 @@ ON_ERROR = Record(
             Rows("Rules", RULE, "rule", {"status": [429, 503], "do": "retry"}, help="The first that matches wins."),
         ),
         Part("breaker", BREAKER),
-    ),
-    label="",
+    )
 )
 _INJECTED = ("delay", "drop", "truncate", "disconnect", "malformed", "status", "slow")
 INJECTION = Record(
