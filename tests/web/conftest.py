@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import fcntl
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
-import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from concurrent.futures import Future
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, expect
 
-from krawall import web
-from krawall.api.app import make_api
-from krawall.app import App, open_app
 from krawall.settings import Settings
+from krawall.testing.pages import Pages, serving
 from krawall.testing.valkeys import valkey_server
 from krawall.web.vendor import modules_of
 
-T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -36,82 +26,6 @@ FLAGS = [
 ]  # fmt: skip
 expect.set_options(timeout=20_000)  # of a machine that has much else to do; what is there is seen at once
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-
-
-class Pages:
-    """A server that runs in another thread. `do` lets a test use its app: `pages.do(lambda app: app.documents.create(...))`."""
-
-    def __init__(self, app: App, loop: asyncio.AbstractEventLoop, url: str) -> None:
-        self.app = app
-        self.url = url
-        self._loop = loop
-
-    def do(self, deed: Callable[[App], Awaitable[T]]) -> T:
-        """Run a deed in the server's loop and return what it gives."""
-
-        async def doing() -> T:
-            return await deed(self.app)
-
-        return asyncio.run_coroutine_threadsafe(doing(), self._loop).result(30)
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-@asynccontextmanager
-async def _serving(settings: Settings) -> AsyncIterator[tuple[App, str]]:
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.bind(("127.0.0.1", 0))
-    async with open_app(settings) as app:
-        config = uvicorn.Config(
-            web.mount(make_api(app)),
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            timeout_graceful_shutdown=1,
-        )
-        server = _Server(config)
-        async with asyncio.TaskGroup() as group:
-            serving = group.create_task(server.serve([listening]))
-            while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
-                await asyncio.sleep(0.005)
-            yield app, f"http://127.0.0.1:{listening.getsockname()[1]}"
-            app.closing.set()
-            server.should_exit = True
-
-
-@contextmanager
-def serving(settings: Settings) -> Iterator[Pages]:
-    """Serve pages in a thread until the end of the block."""
-    ready: Future[Pages] = Future()
-    loop = asyncio.new_event_loop()
-    over = asyncio.Event()
-
-    async def main() -> None:
-        async with _serving(settings) as (app, url):
-            ready.set_result(Pages(app, loop, url))
-            await over.wait()
-
-    def run() -> None:
-        task = loop.create_task(main())
-        loop.run_until_complete(asyncio.wait([task]))
-        if not ready.done():
-            ready.set_exception(task.exception() or RuntimeError("the server ended before it was ready"))
-        else:
-            task.result()
-
-    thread = threading.Thread(target=run, name="pages")
-    thread.start()
-    try:
-        yield ready.result(60)
-    finally:
-        loop.call_soon_threadsafe(over.set)
-        thread.join(30)
-        loop.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from playwright.sync_api import Page, expect
 
 from krawall.clock import wall_ns
-from krawall.mockbot.behaviour import Behaviour
-from krawall.mockbot.http import serve
 from krawall.model.kept import DocumentKind
 from krawall.model.session import Outcome, State, Verdict
+from krawall.testing.pages import mock_bot
 from krawall.testing.served import a_plan, a_session
 
 
@@ -146,21 +142,3 @@ async def _play(app) -> None:
                 verdict=verdict,
                 finished_ns=made.created_ns + 200_000_000_000,
             )
-
-
-@contextmanager
-def mock_bot(pages) -> Iterator[str]:
-    """The mock bot in the server's loop; gives its address."""
-    opened = serve(Behaviour())
-
-    async def begin(app):
-        return await opened.__aenter__()
-
-    async def end(app) -> None:
-        await opened.__aexit__(None, None, None)
-
-    server = pages.do(begin)
-    try:
-        yield server.url
-    finally:
-        pages.do(end)

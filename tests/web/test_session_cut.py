@@ -11,14 +11,8 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Page, expect
 
-from krawall.testing.installation import Installation, free_port
+from krawall.testing.installation import Installation, free_port, furnish
 
-SCENARIO = {
-    "name": "Late parcel",
-    "steps": [{"message": "My parcel is late."}, {"message": "Where is it now?"}],
-    "load": {"users": 2, "duration": "10m"},
-    "budget": {"cost": "$2"},
-}
 COUNTING = """() => {
     window.seen = []
     const Source = window.EventSource
@@ -91,13 +85,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with Installation(tmp_path_factory.mktemp("cut")) as made:
         port = free_port()
         made.serve(port)
-        bot = made.bot(free_port())
-        made.behave(bot, first_token="20ms", gap="2ms", tokens="10", errors={"500": 0.05})
-        made.post(
-            "/targets",
-            {"name": "Support bot", "body": {"preset": "mock", "url": f"{bot}/v1/chat/completions", "stream": True}},
-        )
-        made.post("/scenarios", {"name": "Late parcel", "body": SCENARIO})
+        furnish(made)
         wire = Wire(port)
         yield Running(made, wire, f"http://127.0.0.1:{wire.port}")
         wire.cut()

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from krawall.testing.installation import Installation
-
-SCENARIO = {
-    "name": "Late parcel",
-    "steps": [{"message": "My parcel is late."}, {"message": "Where is it now?"}],
-    "load": {"users": 2, "duration": "10m"},
-    "thresholds": ["p95(latency) < 5s"],
-    "budget": {"cost": "$2"},
-}
+from krawall.testing.installation import Installation, free_port, furnish
 
 
 @dataclass
@@ -31,21 +22,9 @@ class Running:
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with Installation(tmp_path_factory.mktemp("journey")) as made:
-        made.serve(_free())
-        bot = made.bot(_free())
-        made.behave(bot, first_token="20ms", gap="2ms", tokens="10", errors={"500": 0.05})
-        made.post(
-            "/targets",
-            {"name": "Support bot", "body": {"preset": "mock", "url": f"{bot}/v1/chat/completions", "stream": True}},
-        )
-        made.post("/scenarios", {"name": "Late parcel", "body": SCENARIO})
+        made.serve(free_port())
+        furnish(made)
         yield Running(made, made.url)
-
-
-def _free() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def number(page: Page, name: str) -> int:

@@ -3,35 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import httpx2
 import pytest
 from playwright.sync_api import Page, expect
 
-from krawall.mockbot.behaviour import Behaviour
-from krawall.mockbot.http import serve
 from krawall.model.kept import DocumentKind
+from krawall.testing.pages import mock_bot
 
 KIND = DocumentKind.target
-
-
-@contextmanager
-def mock_bot(pages) -> Iterator[str]:
-    """The mock bot in the server's loop; gives its address."""
-    opened = serve(Behaviour())
-
-    async def begin(app):
-        return await opened.__aenter__()
-
-    async def end(app) -> None:
-        await opened.__aexit__(None, None, None)
-
-    server = pages.do(begin)
-    try:
-        yield server.url
-    finally:
-        pages.do(end)
 
 
 @pytest.fixture(scope="module")

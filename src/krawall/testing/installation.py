@@ -159,3 +159,23 @@ class Installation:
         """Return the last words of every process."""
         files = sorted(self.home.glob("*.out"))
         return "\n".join(f"--- {file.name}\n{file.read_bytes()[-most:].decode('utf-8', 'replace')}" for file in files)
+
+
+def furnish(made: Installation) -> str:
+    """Give an installation that serves a mock bot, the target `Support bot` and the scenario `Late parcel`; return the bot's address.
+
+    A twentieth of the bot's answers are errors. The scenario lasts ten minutes, so it ends when somebody ends it.
+    """
+    bot = made.bot(free_port())
+    made.behave(bot, first_token="20ms", gap="2ms", tokens="10", errors={"500": 0.05})
+    body = {"preset": "mock", "url": f"{bot}/v1/chat/completions", "stream": True}
+    made.post("/targets", {"name": "Support bot", "body": body})
+    scenario = {
+        "name": "Late parcel",
+        "steps": [{"message": "My parcel is late."}, {"message": "Where is it now?"}],
+        "load": {"users": 2, "duration": "10m"},
+        "thresholds": ["p95(latency) < 5s"],
+        "budget": {"cost": "$2"},
+    }
+    made.post("/scenarios", {"name": "Late parcel", "body": scenario})
+    return bot

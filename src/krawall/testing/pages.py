@@ -14,6 +14,9 @@ from krawall import web
 from krawall.api.app import make_api
 from krawall.api.serving import serve
 from krawall.app import App, open_app
+from krawall.mockbot.behaviour import Behaviour
+from krawall.mockbot.http import Server
+from krawall.mockbot.http import serve as serve_bot
 from krawall.settings import Settings
 
 T = TypeVar("T")
@@ -75,3 +78,21 @@ def serving(settings: Settings) -> Iterator[Pages]:
         loop.call_soon_threadsafe(over.set)
         thread.join(PATIENCE_S)
         loop.close()
+
+
+@contextmanager
+def mock_bot(pages: Pages) -> Iterator[str]:
+    """Serve the mock bot in the loop of the pages until the end of the block; gives its address."""
+    opened = serve_bot(Behaviour())
+
+    async def begin(app: App) -> Server:
+        return await opened.__aenter__()
+
+    async def end(app: App) -> None:
+        await opened.__aexit__(None, None, None)
+
+    server = pages.do(begin)
+    try:
+        yield server.url
+    finally:
+        pages.do(end)
