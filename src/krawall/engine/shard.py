@@ -135,10 +135,9 @@ class Shard:
         while denied:
             if self.course.stopping:
                 raise Stopped(self.course.stop_reason)
-            if not self._asked:
-                self._asked = f"cap: {denied}"
-                if not patient:
-                    self._poke.set()  # once; after that the report of each second is soon enough
+            self._asked = self._asked or f"cap: {denied}"
+            if not patient:
+                self._poke.set()  # once; after that the report of each second is soon enough
                 patient = True
             future: asyncio.Future[None] = self.loop.create_future()
             self.hungry[future] = worst
