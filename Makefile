@@ -16,12 +16,16 @@ help:  ## list the targets
 
 setup: $(STAMP)  ## make .venv with the locked packages (quick when nothing changed)
 
-# Not compiled ahead (--no-compile): of 17,000 files a few thousand are ever loaded, and Python keeps those compiled.
+# uv brings the packages in a seventh of pip's time; where it cannot (packages by way of pip's own settings), pip does. Not
+# compiled ahead: of 17,000 files a few thousand are ever loaded, and Python keeps those compiled.
 $(STAMP): requirements.lock pyproject.toml package-lock.json
 	@$(PYTHON) -c 'import sys; sys.exit("Krawall needs Python 3.11 or newer: make PYTHON=python3.12 ..." if sys.version_info < (3, 11) else 0)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "python3 -m venv does not work here; on Debian: apt-get install python3-venv"; exit 1; }
 	@echo "installing the locked packages into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > $(VENV)/uv.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
+	@UV_HTTP_TIMEOUT=15 $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements.lock || \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@$(BIN)/python -m krawall.web.vendor
 	@touch $(STAMP)
@@ -62,7 +66,6 @@ bench: setup  ## measure against the peers, as ratios in one run (needs a C comp
 	@$(BIN)/python bench/run.py
 
 lock: setup  ## resolve again and write requirements.lock
-	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --no-annotate --quiet -o requirements.lock
 

@@ -39,7 +39,7 @@ async def test_each_message_has_its_reply_on_the_one_stream():
     assert first.reply is not None
     assert first.reply.usage is not None
     assert first.reply.usage.tokens_out == 6
-    assert first.mark.sent_ns < first.mark.seen_ns < first.mark.last_ns
+    assert first.mark.sent_ns < first.mark.seen_ns <= first.mark.last_ns  # its events may come in one piece
 
 
 async def test_users_do_not_hear_each_other():
