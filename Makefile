@@ -5,8 +5,8 @@ PYTHON ?= $(shell /usr/bin/python3 -c 'import sys, venv, ensurepip; sys.exit(sys
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
-# Two at a time, a file at a time: many tests wait, and those of a file may share a server.
-SIDE_BY_SIDE := $(BIN)/pytest -n 2 --dist loadfile
+# So many at a time, a file at a time: tests of a file may share a server.
+SIDE_BY_SIDE := $(BIN)/pytest --dist loadfile -n
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-postgres check lint units fix bench docs lock clean
@@ -44,13 +44,14 @@ lint: setup
 	@$(BIN)/deptry src
 
 units: setup
-	@$(SIDE_BY_SIDE) tests/unit tests/contract tests/invariants tests/typing
+	@$(SIDE_BY_SIDE) 2 tests/unit tests/contract tests/invariants tests/typing
 
-# Side by side, and twice as many as there are cores, for they wait much of it; in the order of their files, so that the long ones of e2e
-# do not come last and alone. Pages have processes of their own: a browser's event loop stays in its process, and tests of coroutines need one that is theirs.
+# More processes than there are cores, for tests wait now and then; in the order of their files, so that the long ones of e2e do
+# not come last and alone. Pages have processes of their own: a browser's event loop stays in its process, and tests of
+# coroutines need one that is theirs.
 test: check  ## check, then the tests over real sockets, processes and browsers
-	@mkdir -p build; $(SIDE_BY_SIDE) --no-loadscope-reorder tests/web > build/pages.out 2>&1 & pages=$$!; \
-	$(SIDE_BY_SIDE) --no-loadscope-reorder tests/e2e tests/integration; rest=$$?; wait $$pages; code=$$?; cat build/pages.out; exit $$((rest || code))
+	@$(SIDE_BY_SIDE) 4 --no-loadscope-reorder tests/e2e tests/integration; rest=$$?; \
+	$(SIDE_BY_SIDE) 3 --no-loadscope-reorder tests/web && exit $$rest
 
 test-postgres: setup  ## the tests of API, access and store once more, on PostgreSQL
 	@KRAWALL_TEST_DATABASE=postgresql $(BIN)/pytest tests/contract/store tests/integration/access tests/integration/api tests/integration/sessions_api

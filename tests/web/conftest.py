@@ -26,6 +26,7 @@ FLAGS = [
 ]  # fmt: skip
 expect.set_options(timeout=20_000)  # of a machine that has much else to do; what is there is seen at once
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+OF_COLOURS_AND_ROOM = ["color-contrast", "target-size", "scrollable-region-focusable"]
 
 
 @pytest.fixture(scope="session")
@@ -96,21 +97,32 @@ def browser_context_args(browser_context_args: dict[str, Any], pages: Pages) -> 
 
 
 @pytest.fixture
-def context(context: BrowserContext) -> Iterator[BrowserContext]:
+def context(context: BrowserContext, overhear: Callable[[BrowserContext], list[str]]) -> Iterator[BrowserContext]:
     """Fails the test when a page of it wrote an error to its console or threw one. Expected ones: `forgive`."""
-    said: list[str] = []
-    forgiven: list[str] = []
-
-    def listen(page: Page) -> None:
-        page.on(
-            "console", lambda message: said.append(_words(message)) if message.type in ("error", "warning") else None
-        )
-        page.on("pageerror", lambda error: said.append(str(error)))
-
-    context.on("page", listen)
-    context.forgiven = forgiven  # type: ignore[attr-defined]
+    said = overhear(context)
+    context.forgiven = []  # type: ignore[attr-defined]
     yield context
-    assert [words for words in said if not any(each in words for each in forgiven)] == []
+    assert [words for words in said if not any(each in words for each in context.forgiven)] == []  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session")
+def overhear() -> Callable[[BrowserContext], list[str]]:
+    """`overhear(context)` gives a list to which everything goes that its pages, open from now on, complain of."""
+
+    def begin(context: BrowserContext) -> list[str]:
+        said: list[str] = []
+
+        def listen(page: Page) -> None:
+            page.on(
+                "console",
+                lambda message: said.append(_words(message)) if message.type in ("error", "warning") else None,
+            )
+            page.on("pageerror", lambda error: said.append(str(error)))
+
+        context.on("page", listen)
+        return said
+
+    return begin
 
 
 def _words(message: ConsoleMessage) -> str:
@@ -130,12 +142,14 @@ def axe_source() -> str:
 
 @pytest.fixture
 def violations(axe_source: str) -> Callable[..., list[str]]:
-    """`violations(page)` gives what axe finds against WCAG 2.2 AA: rule, and where. With `rules` only those, `within` only there."""
+    """`violations(page)` gives what axe finds against WCAG 2.2 AA: rule, and where; `within` only there. `again`: by the
+    rules alone whose answer changes with the theme and the width.
+    """
 
-    def look(page: Page, rules: list[str] | None = None, within: str = "html") -> list[str]:
+    def look(page: Page, again: bool = False, within: str = "html") -> list[str]:
         if not page.evaluate("'axe' in window"):
             page.evaluate(axe_source + ";0")
-        only = {"type": "rule", "values": rules} if rules else {"type": "tag", "values": WCAG}
+        only = {"type": "rule", "values": OF_COLOURS_AND_ROOM} if again else {"type": "tag", "values": WCAG}
         asked = {"runOnly": only, "resultTypes": ["violations"]}
         found = page.evaluate("([within, asked]) => axe.run(within, asked)", [within, asked])
         return [
@@ -161,8 +175,6 @@ def shot(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
 
 
 THEMES, WIDTHS = ("light", "dark"), (1440, 390)
-OF_COLOURS_AND_ROOM = ["color-contrast", "target-size", "scrollable-region-focusable"]
-"""The rules whose answer changes with the theme and the width."""
 
 
 @pytest.fixture
@@ -179,7 +191,7 @@ def looked_at(page: Page, violations: Callable[..., list[str]], shot: Callable[[
             page.set_viewport_size({"width": width, "height": 900})
             shot(page, f"{name}-{theme}-{width}")
             if judged:
-                assert violations(page, None if theme == "light" else OF_COLOURS_AND_ROOM) == [], (name, theme, width)
+                assert violations(page, again=theme == "dark") == [], (name, theme, width)
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (name, width)
         page.set_viewport_size({"width": 1440, "height": 900})
 
