@@ -69,7 +69,8 @@ class LiveLog:
         held, whole = 0, set()
         for key, path in segments(self._log).items():
             for data, end in self._gained(key, path) if key not in self._whole else ():
-                (self.work / f"{key.shard}-{key.attempt}-{key.number}.jsonl").write_bytes(data)
+                with open(self._waiting(key), "ab" if key in chunks else "wb") as file:
+                    file.write(data)
                 chunks[key] = end
                 held += len(data)
                 if held >= CHUNK:
@@ -80,6 +81,10 @@ class LiveLog:
         if chunks:
             self._load(chunks)
         self._whole |= whole
+
+    def _waiting(self, key: SegmentKey) -> Path:
+        """Return where the lines of a segment are that wait to be loaded."""
+        return self.work / f"{key.shard}-{key.attempt}-{key.number}.jsonl"
 
     def _gained(self, key: SegmentKey, path: Path) -> Iterator[tuple[memoryview, int]]:
         """Yield what a segment has gained, in chunks of whole lines, each with where the next one begins."""
@@ -95,7 +100,7 @@ class LiveLog:
                     return
 
     def _load(self, chunks: dict[SegmentKey, int]) -> None:
-        paths = [self.work / f"{key.shard}-{key.attempt}-{key.number}.jsonl" for key in chunks]
+        paths = [self._waiting(key) for key in chunks]
         run = self._connection.execute
         with self._transaction():
             run(f"CREATE OR REPLACE TEMP TABLE lines AS {columns.LINES}", {"files": [str(path) for path in paths]})

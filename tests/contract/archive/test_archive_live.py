@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import random
 import threading
 from pathlib import Path
 
 import pytest
 
+from krawall.archive import live
 from krawall.archive.compact import compact
 from krawall.archive.query import conversation, conversations, messages
 from krawall.archive.segments import compress
@@ -47,6 +49,24 @@ def test_half_a_line_waits_for_its_other_half(tmp_path: Path) -> None:
     append(path, line[25:])
 
     assert [item["said"] for item in messages(tmp_path).items] == ["said 1", "said 2"]
+
+
+def test_lines_that_come_while_the_segment_is_read_are_shown_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_segment(tmp_path, "0-1-0", [message(1, 10)])
+    more = [encode_lines([message(2, 20)]), encode_lines([message(3, 30)])]
+
+    class Grows(io.BufferedReader):
+        def readline(self, size: int | None = -1) -> bytes:
+            if more:
+                append(path, more.pop(0))
+                return b""  # what is read next: a reader that was at the end a moment ago
+            return super().readline(size)
+
+    monkeypatch.setattr(live, "open_segment", lambda path: Grows(io.FileIO(path)))
+
+    assert [item["said"] for item in messages(tmp_path).items] == ["said 1", "said 2", "said 3"]
 
 
 def test_a_growing_log_is_shown_as_it_will_be_kept(tmp_path: Path) -> None:
