@@ -124,7 +124,7 @@ def test_a_server_plays_it_and_workers_without_it_leave_it_to_one_that_has_it(ho
             assert refused["reason"].startswith("no worker can play it: ")
         rich = home.start("rich", "worker", "--name", "rich")
         home.until(lambda: {"rich", "poor"} <= {each["id"] for each in home.get("/workers")["items"]})
-        rich.send_signal(signal.SIGSTOP)  # so the other one finds the job first
+        home.freeze("rich")  # so the other one finds the job first
         asked = [home.post("/sessions", {"scenario": what})["id"] for what in ("A visit", TALK)]
         home.until(lambda: b"rich has what is missing here" in (home.home / "poor.out").read_bytes())
         rich.send_signal(signal.SIGCONT)

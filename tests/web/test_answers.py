@@ -87,7 +87,7 @@ def test_every_change_a_page_makes_can_be_made_by_the_api(pages):
     twins = {
         "web_create_target": "create_target", "web_revise_target": "revise_target", "web_target_deed": "archive_target",
         "web_duplicate_target": "duplicate_target", "web_revert_target": "revise_target",
-        "web_preview_target": "preview_target", "web_pick_path": "preview_target", "web_test_draft": "test_target_draft", "web_detect_target": "detect_target",
+        "web_preview_target": "preview_target", "web_change_preset": "preview_target", "web_pick_path": "preview_target", "web_test_draft": "test_target_draft", "web_detect_target": "detect_target",
         "web_test_target": "test_target", "web_session_deed": "pause_session", "web_adjust_session": "adjust_session",
         "web_start_session": "start_session",
         "web_duplicate_scenario": "duplicate_scenario", "web_archive_scenario": "archive_scenario", "web_unarchive_scenario": "restore_scenario",

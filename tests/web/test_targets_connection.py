@@ -80,6 +80,23 @@ def test_a_server_that_goes_away_is_said_and_the_message_stays(page: Page, pages
 # the form beside what it comes to ------------------------------------------------------------------------
 
 
+def test_another_preset_keeps_what_was_typed(page: Page, client):
+    page.goto("/targets/new?preset=openai-chat")
+    page.get_by_label("Name", exact=True).fill("Support bot")
+    page.get_by_role("textbox", name="Model").fill("small")
+    page.get_by_text("Change", exact=True).click()
+    page.get_by_role("radio", name="Anthropic").check(force=True)
+    expect(page.locator(".presets summary")).to_contain_text("Anthropic")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Support bot")
+    expect(page.get_by_role("textbox", name="Model")).to_have_value("small")
+    typed = {"preset": "openai-chat", "to": "mock", "name": "Support bot", "field.model": "small", "secret": "canary"}
+    sent = client.post("/targets/preset", data=typed)
+    shown = client.get(sent.headers["location"]).text
+    assert 'value="Support bot"' in shown
+    assert "canary" not in shown
+    assert "field.model" not in shown, "the mock bot has no such field"
+
+
 def test_paths_are_pressed_out_of_an_answer(page: Page, pages, bot, looked_at):
     page.goto("/targets/new?preset=custom-http")
     page.get_by_label("Name", exact=True).fill("Picked")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +100,20 @@ class Installation:
         """Kill a process (SIGKILL) and wait until it is gone."""
         self.processes[name].send_signal(signal.SIGKILL)
         self.processes[name].wait()
+
+    def freeze(self, name: str) -> None:
+        """Stop a process (SIGSTOP), but not in the middle of a change of the database, which would hold everybody up."""
+        process = self.processes[name]
+        while True:
+            process.send_signal(signal.SIGSTOP)
+            with closing(sqlite3.connect(self.home / "krawall.db", timeout=0.2, isolation_level=None)) as database:
+                try:
+                    database.execute("BEGIN IMMEDIATE")
+                    database.execute("ROLLBACK")
+                    return
+                except sqlite3.OperationalError:
+                    process.send_signal(signal.SIGCONT)
+                    time.sleep(0.05)
 
     def ready(self) -> bool:
         """Tell whether the server says that it is ready."""

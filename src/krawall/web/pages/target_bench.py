@@ -32,11 +32,12 @@ from krawall.web.pages.target_drafts import (
     values_in,
 )
 from krawall.web.pages.target_edit import Draft, form_page
-from krawall.web.pages.target_form import READS, values_of
+from krawall.web.pages.target_form import FIELD, READS, TO, values_of
 from krawall.web.pages.target_mapping import PICK, PICK_FOR, answer_field, preview, suggested
 from krawall.web.pages.target_stream import Pieces, goes
 from krawall.web.pages.target_test import result
 from krawall.web.pages.target_trying import at_once, following, whole
+from krawall.web.presets import preset_of
 
 router = APIRouter()
 
@@ -68,6 +69,17 @@ async def pick(request: Request, caller: Runner) -> Response:
         return _back(request, values, held)
     draft = draft_of(values, await kept_of(request, values), held, picked=into)
     return show(request, form_page(frame_of(request), draft, await credentials(request)))
+
+
+@router.post("/targets/preset", name="web_change_preset")
+async def change_preset(request: Request, caller: Runner) -> Response:
+    """Lead to the form of another preset, with what was typed; fields that it does not ask for are let go."""
+    values, held = await values_in(request), await held_by(request)
+    values.pop("secret", None)
+    preset = preset_of(await pressed(request, TO))
+    asked = {FIELD + each.name for each in preset.fields} if preset else set()
+    kept = {name: value for name, value in values.items() if not name.startswith(FIELD) or name in asked}
+    return _back(request, {**kept, "preset": preset.name if preset else values.get("preset", "")}, held)
 
 
 def _back(request: Request, values: dict[str, str], held: HeldTest | None) -> Response:

@@ -16,11 +16,11 @@ from krawall.services.tested import HeldTest
 from krawall.services.trials import MESSAGE
 from krawall.web.frame import CSRF_FIELD
 from krawall.web.pages.target_edit import Draft
-from krawall.web.pages.target_form import READS, YAMLS, body_of, field_of, values_of
+from krawall.web.pages.target_form import READS, TO, YAMLS, body_of, field_of, values_of
 from krawall.web.pages.target_mapping import PICK, PICK_FOR
 from krawall.web.presets import implied_address, preset_of
 
-_NOT_FIELDS = (CSRF_FIELD, PICK, PICK_FOR, "suggest", "from")
+_NOT_FIELDS = (CSRF_FIELD, PICK, PICK_FOR, "suggest", "from", TO)
 
 
 async def values_in(request: Request) -> dict[str, str]:

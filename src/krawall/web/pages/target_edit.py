@@ -14,7 +14,7 @@ from krawall.services.tested import HeldTest
 from krawall.web import ui
 from krawall.web.frame import Frame
 from krawall.web.pages.target_detect import detect_card
-from krawall.web.pages.target_form import AUTHS, FIELD, KEY, REST
+from krawall.web.pages.target_form import AUTHS, FIELD, KEY, REST, TO
 from krawall.web.pages.target_mapping import FORM, answer_field, mapping_card, preview
 from krawall.web.pages.target_test import result, told, try_button
 from krawall.web.presets import presets, title_of
@@ -93,18 +93,27 @@ def _bench(frame: Frame, draft: Draft, credentials: Sequence[str]) -> h.Element:
 def _presets(draft: Draft) -> h.Element:
     """Return the choice of a preset; once one is chosen it makes room."""
     options = [ui.Choice(each.name, title_of(each), each.about.replace("`", ""), _symbol(each)) for each in presets()]
-    grid = ui.choices("What it speaks", "preset", options, draft.of("preset"))
-    if draft.preset:
-        content: h.Node = h.details[
-            h.summary(".row")[
-                ui.icon(_symbol(draft.preset)), h.strong[title_of(draft.preset)], h.span(".text")["Change"]
-            ],
-            h.div(".stack")[grid, ui.button("Change preset", submit=True)],
+    if not draft.preset:
+        grid = ui.choices("What it speaks", "preset", options)
+        return h.form(".presets", method="get", action="/targets/new", data_filters=True)[
+            ui.card("Preset", h.div(".stack")[grid, h.div[ui.button("Continue", submit=True)]])
         ]
-    else:
-        content = h.div(".stack")[grid, h.div[ui.button("Continue", submit=True)]]
-    return h.form(".presets", method="get", action="/targets/new", data_filters=True)[
-        ui.card("Preset" if not draft.preset else "", content)
+    grid = ui.choices("What it speaks", TO, options, draft.of("preset"), more={"form": FORM})
+    at_once: dict[str, str] = {"hx-post": "/targets/preset", "hx-trigger": "change", "hx-include": f"#{FORM}"}
+    change: dict[str, str | bool | None] = {
+        "form": FORM,
+        "formaction": "/targets/preset",
+        "formnovalidate": True,
+        "data-unscripted": True,
+    }
+    chosen = h.summary(".row")[
+        ui.icon(_symbol(draft.preset)), h.strong[title_of(draft.preset)], h.span(".text")["Change"]
+    ]
+    return h.div(".presets")[
+        ui.card(
+            "",
+            h.details[chosen, h.div(".stack", at_once)[grid, ui.button("Change preset", submit=True, more=change)]],
+        )
     ]
 
 

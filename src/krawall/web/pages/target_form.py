@@ -11,6 +11,8 @@ from krawall.wire.yaml import read, write
 
 REST = "rest"
 FIELD = "field."
+TO = "to"
+"""What chooses another preset; it is no field of a target."""
 PLAIN = ("preset", "url", "description", "connector", "history")
 """Keys of a target that are one text field each."""
 YAMLS = ("body", "request")
