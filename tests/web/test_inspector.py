@@ -9,6 +9,7 @@ import urllib.request
 import pytest
 from playwright.sync_api import expect
 
+from krawall.model.kept import DocumentKind
 from krawall.services.draft import Draft
 
 STEPS = [
@@ -146,7 +147,10 @@ def test_weights_of_branches_are_set_in_the_inspector(page, pages):
 
 def test_settings_are_kept_as_they_are_typed(page, pages):
     draft = begun(pages)
+    pages.do(lambda app: app.documents.create(DocumentKind.target, {"preset": "mock"}, "ada", name="Parcel bot"))
     page.goto(f"/scenarios/{draft}?tab=settings")
+    expect(page.get_by_role("combobox", name="Target")).to_have_attribute("list", "targets")
+    expect(page.locator("#targets option[value='Parcel bot']")).to_have_count(1)
     with kept(page):
         page.locator("#settings-about").get_by_role("textbox", name="Name").fill("Very late parcel")
     expect(page.get_by_role("heading", level=1)).to_have_text("Very late parcel")

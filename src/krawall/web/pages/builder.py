@@ -35,6 +35,7 @@ from krawall.web.pages.builder_view import FLOW, View, place
 from krawall.web.pages.scenario_preview import preview_tab, shown
 from krawall.web.pages.scenario_revisions import Compared, revisions_of, revisions_tab
 from krawall.web.pages.scenario_talk import SHEETS
+from krawall.web.pages.session_start import OFFERED
 from krawall.web.ui.keys import Key
 from krawall.web.urls import address
 
@@ -247,7 +248,8 @@ async def _tab(app: App, view: View, query: Mapping[str, str]) -> h.Node:
     if view.tab == "yaml":
         return text_tab(view)
     if view.tab == "settings":
-        return settings(view)
+        kept = await app.documents.list(DocumentKind.target, limit=OFFERED)
+        return settings(view, [target.name for target in kept.items])
     if view.tab == "preview":
         return preview_tab(view, await shown(app, view.editing.draft.body(), query))
     if view.tab == "revisions":

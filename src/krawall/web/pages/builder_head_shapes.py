@@ -135,7 +135,7 @@ _PARTS: Mapping[str, Part] = {
         Part("description", Line("Description", area=2)),
         Part("category", Choice("Category", tuple((each.value, each.value.capitalize()) for each in Category), "Other (default)")),
         Part("reading", Line("How to read the result", area=2, help="One sentence on what a good and a bad result looks like.")),
-        Part("target", Line("Target", example="named at the start", help="The name of a target that is kept here.")),
+        Part("target", Line("Target", example="named at the start", help="The name of a target that is kept here.", known="targets")),
         Part("system", Line("System prompt", area=3, names="text")),
         Part("window", Line("History that is sent", example="all", help="all, last 6 turns or 2000 tokens.")),
         Part("language", Choice("Language of texts", (("jinja", "Jinja"), ("handlebars", "Handlebars, of original files")), "Jinja (default)")),

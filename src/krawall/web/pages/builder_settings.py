@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import htpy as h
@@ -20,8 +20,8 @@ from krawall.web.pages.builder_view import View
 _REST = "What a scenario may say and no field above asks for: a target with its settings, say. Keys and values are those of the file."
 
 
-def settings(view: View) -> h.Element:
-    """Return the settings as one form of sections; each change is kept at once."""
+def settings(view: View, targets: Sequence[str]) -> h.Element:
+    """Return the settings as one form of sections; each change is kept at once. `targets`: names that are offered."""
     sheet = Sheet(HEAD, dict(view.editing.draft.head), view.wrong(""))
     parts = {part.key: part for part in HEAD.parts}
     cards = [
@@ -44,6 +44,7 @@ def settings(view: View) -> h.Element:
             view, "head", "settings-form",
             h.input(type="hidden", name="krawall", value=sheet.of("krawall")) if sheet.of("krawall") else None,
             left, cards, other,
+            h.datalist(id="targets")[[h.option(value=each) for each in targets]],
         ),
     ]  # fmt: skip
 
