@@ -127,7 +127,7 @@ class Conductor:
         """Learn what a shard had reported after the save; nobody waits for an answer."""
         if not self._reports.late(progress) and not self._reports.repeated(progress):
             self.revision += self._reports.take(progress)
-            self._reports.recall(progress)
+            self._reports.allowances.taught(progress.shard, progress.allowed)
 
     def lost(
         self, shard: int, tally: Tally | None, attempt: int | None = None, why: str = "its engine process died"

@@ -25,8 +25,7 @@ class Reports:
         self.floor = dict(saved.floor)  # the least attempt at each shard that counts
         self.allowances = Allowances(total, shards, saved.allowances, self.newest)
         for progress in saved.progress:
-            if progress.state in ENDED:
-                self.allowances.ended(progress.shard, progress.spent)
+            self._close(progress)
         self._hungry: dict[int, int] = {}
 
     def late(self, progress: Progress) -> bool:
@@ -46,7 +45,13 @@ class Reports:
         replaced = self.attempt(progress.shard, progress.attempt)
         self.newest[progress.shard] = progress
         self.losses.plays(progress)
+        self._close(progress)
         return replaced
+
+    def _close(self, progress: Progress) -> None:
+        """Leave to the others what a shard that plays no more did not use."""
+        if progress.state in ENDED:
+            self.allowances.ended(progress.shard, progress.spent)
 
     def attempt(self, shard: int, attempt: int) -> bool:
         """An attempt at a shard is there. True: the one before it was lost, though nobody had said so."""
@@ -75,20 +80,10 @@ class Reports:
     def allow(self, progress: Progress) -> Spend:
         """Return the next allowance of the shard that reports."""
         shard = progress.shard
-        if progress.state in ENDED:
-            told = self.allowances.ended(shard, progress.spent)
-        else:
-            told = self.allowances.answer(shard, progress.spent, progress.allowed, progress.wants)
+        told = self.allowances.answer(shard, progress.spent, progress.allowed, progress.wants)
         self._hungry[shard] = self._hungry.get(shard, 0) + 1 if _of(self.allowances.lacks(shard), progress.stop) else 0
         self.told[shard] = told
         return told
-
-    def recall(self, progress: Progress) -> None:
-        """Learn what a shard may spend by a report that another conductor answered."""
-        if progress.state in ENDED:
-            self.allowances.ended(progress.shard, progress.spent)
-        else:
-            self.allowances.taught(progress.shard, progress.allowed)
 
     def starving(self, progress: Progress) -> bool:
         """Say whether a cap is reached: a shard has asked again for more than is left, and no turn is in flight anywhere."""

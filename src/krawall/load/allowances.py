@@ -63,6 +63,8 @@ class Allowances:
         Reports and answers of a shard must take turns: when it reports, it obeys the last answer. A shard that has had no
         answer yet must have an allowance of nothing.
         """
+        if index in self._ended:
+            return self._told[index]
         self._unheard.discard(index)
         self._held[index] = held
         self._lacks.pop(index, None)
@@ -84,13 +86,12 @@ class Allowances:
         self._told[index] = told
         return told
 
-    def ended(self, index: int, held: Spend) -> Spend:
+    def ended(self, index: int, held: Spend) -> None:
         """Take in the last report of shard `index`, which plays no more: it will never spend more than it holds."""
         self._unheard.discard(index)
         self._lacks.pop(index, None)
         self._ended.add(index)
         self._held[index] = self._told[index] = self._may[index] = held
-        return held
 
     def lacks(self, index: int) -> Spend:
         """Return what shard `index` wanted, by its last report, of caps that had too little of it to give."""

@@ -131,9 +131,9 @@ def test_who_waits_gets_what_another_shard_does_not_use_before_a_cap_counts_as_r
 
 
 def test_a_shard_that_is_done_leaves_what_it_did_not_use() -> None:
-    conductor, _ = started("budget: {requests: 20}\n", shards=2)
+    conductor, clock = started("budget: {requests: 20}\n", shards=2)
     conductor.report(progress(1, 2, "done", spent=Spend(requests=3), allowed=Spend(requests=10)))
-    for again in (conductor, Conductor(conductor.plan, 2, conductor._clock, conductor.save())):
+    for again in (conductor, Conductor(conductor.plan, 2, clock, conductor.save())):
         told = again.report(progress(0, 9, spent=Spend(requests=10), allowed=Spend(requests=10))).allowance
         assert told is not None
         assert told.requests > 10
