@@ -102,18 +102,22 @@ class Installation:
         self.processes[name].wait()
 
     def freeze(self, name: str) -> None:
-        """Stop a process (SIGSTOP), but not in the middle of a change of the database, which would hold everybody up."""
-        process = self.processes[name]
-        while True:
-            process.send_signal(signal.SIGSTOP)
-            with closing(sqlite3.connect(self.home / "krawall.db", timeout=0.2, isolation_level=None)) as database:
-                try:
-                    database.execute("BEGIN IMMEDIATE")
-                    database.execute("ROLLBACK")
-                    return
-                except sqlite3.OperationalError:
-                    process.send_signal(signal.SIGCONT)
-                    time.sleep(0.05)
+        """Stop a process (SIGSTOP), but not in the middle of a change of the database, which would hold everybody up.
+
+        Raises:
+            TimeoutError: it was in the middle of one whenever it was stopped.
+        """
+        self.until(lambda: self._frozen(self.processes[name]))
+
+    def _frozen(self, process: subprocess.Popen[bytes]) -> bool:
+        process.send_signal(signal.SIGSTOP)
+        with closing(sqlite3.connect(self.home / "krawall.db", timeout=0.2, isolation_level=None)) as database:
+            try:
+                database.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                process.send_signal(signal.SIGCONT)
+                return False
+        return True
 
     def ready(self) -> bool:
         """Tell whether the server says that it is ready."""
